@@ -1,15 +1,15 @@
-"""The public interface of the project: everything that code of users may rely on, and nothing else.
+"""Public interface of the project: exactly the names that users' code may rely on.
 
 Score arrays or files with :func:`score`, compare two scores with :func:`compare`, or several with one by
-:func:`compare_several`, write and check official files with :func:`write` and :func:`validate`, list recorded runs with
-:func:`runs`. A plug-in implements :class:`Solution` and offers :class:`SolutionEntry` objects in a
+:func:`compare_several`, write and check official files with :func:`write` and :func:`validate`, and list recorded
+runs with :func:`runs`. A plug-in implements :class:`Solution` and offers :class:`SolutionEntry` objects in a
 :class:`SolutionList` through the entry-point group ``abaw.solutions``.
 
 Stable within one major version (of 0.x: within one minor version): the names in ``__all__``, their arguments, and the
 attributes that their docstrings name. Everything in ``harness``, ``solutions`` and ``leaderboard`` may change in any
 version. Messages of errors may change; their classes stay.
 
-A name is imported when it is used first, so that ``import abaw`` is quick.
+Each name is imported at its first use, so that ``import abaw`` is quick.
 
 Example:
     >>> import abaw

@@ -1,4 +1,4 @@
-"""Who does the work: worker processes of this machine, or of a cluster. One protocol, two engines."""
+"""Engines that distribute work to processes: one for this machine and one for a cluster, with one protocol."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from harness.settings import Settings
 
 
 def engine_of(settings: Settings, *shared: Path) -> Engine:
-    """The engine that the settings name.
+    """Return the engine that the settings name.
 
     Args:
-        shared: folders that workers write to: those of a cluster must see what lies in them here.
+        settings: settings of the command.
+        shared: folders that workers write to; all machines of a cluster must have them in common.
 
     Raises:
         MissingDependencyError: Ray is not installed.
-        UsageError: a cluster that can't be joined, or whose nodes can't do this work.
+        UsageError: the cluster can't be joined, or its machines differ from this one.
     """
     if settings.engine == "ray":
         from harness.engine.cluster import RayEngine

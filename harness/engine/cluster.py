@@ -1,7 +1,7 @@
-"""Workers on Ray: a cluster that is joined, or one that is started on this machine for the length of a command.
+"""Engine on Ray: workers in a cluster that is joined, or that is started on this machine for one command.
 
-Every worker is an actor that makes its worker once. One that dies, be it alone or with its machine, is replaced, and
-its item tried again.
+Each Ray actor makes its worker once. An actor that dies, alone or with its machine, is replaced, and its item is tried
+again.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from harness.settings import Settings
 from harness.system.device import resolve_device
 
 TRIES = 3
-"""How often an item may kill its worker, or be on a machine that dies, before it is given up."""
+"""Number of times that an item's worker or machine may die before the item fails."""
 
 _PATIENCE = 30.0
-"""Seconds without news after which the cluster is looked at."""
+"""Seconds without results after which the state of the cluster is checked."""
 
 _KNOCK = 10.0
-"""Seconds that a cluster has to answer when it is joined."""
+"""Seconds to wait for a cluster's answer to a connection."""
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -42,17 +42,19 @@ _checked: set[tuple[str, Path]] = set()
 
 
 class RayEngine:
-    """Implements :class:`harness.engine.engine.Engine` with Ray's actors.
+    """Engine of Ray's actors, see :class:`harness.engine.engine.Engine`.
 
     Args:
+        settings: settings of the command.
         shared: folders that workers write to.
 
     Raises:
         MissingDependencyError: Ray is not installed.
-        UsageError: there is no such cluster, or one of its machines can't do this work.
+        UsageError: the cluster can't be joined, or one of its machines differs from this one.
     """
 
     def __init__(self, settings: Settings, shared: Sequence[Path]) -> None:
+        """Join the cluster, or start one here, and check its machines."""
         self._ray = _connected(settings)
         self._gpus = settings.gpus_per_worker if resolve_device(settings.device) != "cpu" else 0.0
         if self._gpus and settings.device not in ("auto", "cuda"):
@@ -64,7 +66,7 @@ class RayEngine:
                          "machine with a GPU to use them")  # fmt: skip
 
     def inside(self, settings: Settings, share: WorkerShare) -> Settings:
-        """See :class:`harness.engine.engine.Engine`. A worker works by itself, on what it is given."""
+        """Return the settings for a worker: it works in its own process, with its part of the machine."""
         need = self._need(share)
         return replace(
             settings, engine="local", address=None, workers=need.cores, device="cuda" if need.gpus else "cpu"
@@ -78,10 +80,10 @@ class RayEngine:
         share: WorkerShare = ONE_CORE,
         claims: Claims[I] | None = None,
     ) -> Iterator[ItemResult[I, R]]:
-        """See :class:`harness.engine.engine.Engine`.
+        """Process all items, see :meth:`harness.engine.engine.Engine.map`.
 
         Raises:
-            SolutionError: workers can't be made, or no machine is left that has room for one.
+            SolutionError: workers failed to start, or all machines lack room for a worker.
         """
         queue = Queue([claims(item) if claims else frozenset() for item in items])
         pool = _WorkerPool(self._ray, make_worker, self._need(share), self._room)
@@ -95,30 +97,30 @@ class RayEngine:
                         if tries[number] < TRIES:
                             queue.again(number)
                             continue
-                        found = f"{pool.reason} ({TRIES} times)"
-                        done = ItemResult(None, error=SolutionError("its worker died", found=found))
+                        reason = f"{pool.reason} ({TRIES} times)"
+                        done = ItemResult(None, error=SolutionError("its worker died", found=reason))
                     queue.done(number, made=done.error is None)
-                    pool.give_out(queue, items)  # before whoever waits for the result takes its time
+                    pool.give_out(queue, items)  # before the caller uses the result, which may take long
                     yield ItemResult(items[number], done.value, done.error)
                 pool.give_out(queue, items)
         finally:
             pool.dismiss()
 
     def _need(self, share: WorkerShare) -> _WorkerNeeds:
-        """Cores and part of a GPU; never more cores than the largest machine has."""
+        """Return the cores and the part of a GPU of a worker; at most the cores of the largest machine."""
         nodes, gpus = self._nodes(), self._gpus if share.gpu else 0.0
         if gpus:
-            # a worker on a GPU has the cores beside it decode for it
+            # the cores beside a GPU decode for its worker
             beside = [math.floor(node.cores / (node.gpus / gpus)) for node in nodes if node.gpus >= gpus]
             return _WorkerNeeds(max(1, min(beside, default=1)), gpus)
         largest = max((node.cores for node in nodes), default=1)
         return _WorkerNeeds(max(1, min(share.cores or _threads(), int(largest))), 0.0)
 
     def _room(self, need: _WorkerNeeds) -> int:
-        """Workers that fit into the cluster when nobody else is in it.
+        """Return the number of workers that fit into the empty cluster.
 
         Raises:
-            SolutionError: none does.
+            SolutionError: no worker fits.
         """
         room = sum(
             min(
@@ -136,8 +138,8 @@ class RayEngine:
         return room
 
     def _nodes(self) -> list[_Node]:
-        found = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        return [_Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in found]
+        resources_of_nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        return [_Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in resources_of_nodes]
 
 
 @dataclass(frozen=True)
@@ -152,17 +154,20 @@ class _WorkerNeeds:
     gpus: float
 
     def words(self) -> str:
-        """For messages."""
+        """Return the needs in words, for messages."""
         return f"{self.cores} CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
 
 
 @dataclass
 class _WorkerPool:
-    """The workers of one list of items.
+    """Workers for one list of items.
 
     Attributes:
-        room: how many workers the cluster can have.
-        reason: why the last one died.
+        ray: the module of Ray.
+        make_worker: function that returns a worker.
+        need: cores and GPU of a worker.
+        room: function that returns the number of workers that fit into the cluster.
+        reason: reason of the last death of a worker.
     """
 
     ray: Any
@@ -171,9 +176,11 @@ class _WorkerPool:
     room: Callable[[_WorkerNeeds], int]
     reason: str = ""
     _idle: list[Any] = field(default_factory=list)
-    _busy: dict[Any, tuple[Any, int | None]] = field(default_factory=dict)  # by what they owe: worker, item's number
+    _busy: dict[Any, tuple[Any, int | None]] = field(
+        default_factory=dict
+    )  # by reference to the result: worker, item's number
     _hired: int = 0
-    _failed_starts: int = 0  # since one went well
+    _failed_starts: int = 0  # since the last success
     _said: bool = False
 
     def __post_init__(self) -> None:
@@ -183,22 +190,22 @@ class _WorkerPool:
         )
 
     def hire(self, n: int) -> None:
-        """Ask for more workers; each comes when there is room for it."""
+        """Ask for ``n`` more workers; each starts when the cluster has room."""
         for _ in range(n):
             worker = self._kind.remote(str(Path.cwd()), _threads())
             self._busy[worker.start.remote(self._made)] = worker, None
         self._hired += n
 
     def give_out(self, queue: Queue, items: Sequence[Any]) -> None:
-        """An item to each idle worker, as long as there are any that may be done now."""
+        """Give an item to each idle worker, as long as the queue has items that can be done now."""
         while self._idle and (number := queue.take()) is not None:
             worker = self._idle.pop()
             self._busy[worker.work.remote(items[number])] = worker, number
-        while self._idle and not queue.waiting:  # others in the cluster can use the room
+        while self._idle and not queue.waiting:  # other users of the cluster can use the room
             self._kill(self._idle.pop())
 
     def news(self) -> Iterator[tuple[int, ItemResult[None, Any] | None]]:
-        """Wait for news, then tell what came of items: ``None`` if the worker died over it."""
+        """Wait for results, then yield items' numbers and results; ``None`` for an item whose worker died."""
         ready, _ = self.ray.wait(list(self._busy), timeout=_PATIENCE)
         if not ready:
             self._look_around()
@@ -217,7 +224,7 @@ class _WorkerPool:
                 yield number, done
 
     def dismiss(self) -> None:
-        """Let all go, whatever they are at."""
+        """Stop all workers at once, also busy ones."""
         for worker in [*self._idle, *(worker for worker, _ in self._busy.values())]:
             self._kill(worker)
 
@@ -228,12 +235,12 @@ class _WorkerPool:
         except (exceptions.RayActorError, exceptions.OutOfMemoryError, exceptions.NodeDiedError) as error:
             self.reason = _reason(error)
             return None
-        except exceptions.RayError as error:  # what was sent can't be read there
+        except exceptions.RayError as error:  # the other machine can't read the message
             return ItemResult(None, error=SolutionError(str(error).strip().splitlines()[-1]))
         return done
 
     def _replace(self, worker: Any, number: int | None) -> None:
-        self._kill(worker)  # it may live on, on a machine that is only out of reach
+        self._kill(worker)  # it may still live on an unreachable machine
         self._hired -= 1
         self._failed_starts += number is None
         if self._failed_starts >= TRIES * (self._hired + 1):
@@ -249,20 +256,20 @@ class _WorkerPool:
             _log.warning("waiting for room in the cluster: a worker takes %s (see: ray status)", self.need.words())
 
     def _kill(self, worker: Any) -> None:
-        with contextlib.suppress(Exception):  # dead already, or the cluster is gone
+        with contextlib.suppress(Exception):  # the worker is dead, or the cluster is gone
             self.ray.kill(worker, no_restart=True)
 
 
 @functools.cache
 def _threads() -> int:
-    """Threads that torch takes in this process, for sums that it splits."""
+    """Return the number of threads that torch uses in this process."""
     import torch
 
     return torch.get_num_threads()
 
 
 def _reason(error: Exception) -> str:
-    """Why a worker died, in a few words out of Ray's many."""
+    """Return the reason of a worker's death in a few words, from Ray's long message."""
     text = " ".join(str(error).split())
     for sign, words in (
         ("node running low on memory", "the machine ran out of memory"),
@@ -277,15 +284,15 @@ def _reason(error: Exception) -> str:
 
 
 def _connected(settings: Settings) -> Any:
-    """Ray, in a cluster: one that was joined before in this process, the one that is named, or a new one here.
+    """Return Ray, connected to a cluster: the one that this process joined before, the named one, or a new one here.
 
-    A new one takes the machine's GPUs and as many cores as there are workers, listens on this machine alone, and ends
-    with this process.
+    A new cluster takes the machine's GPUs and as many cores as the settings have workers. It accepts connections from
+    this machine alone, and ends with this process.
     """
     address = settings.address
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if not address or _host(address)[0] in _LOOPBACK:
-        # else Ray turns a loopback address into the machine's own, where nobody listens then
+        # otherwise Ray replaces a loopback address by the machine's address, which accepts no connections then
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
@@ -301,40 +308,40 @@ def _connected(settings: Settings) -> Any:
             socket.create_connection(_host(address), timeout=_KNOCK).close()  # Ray itself would wait for minutes
         ray.init(address or "local", **quiet, **({} if address else here))
     except (OSError, RuntimeError, ValueError, ImportError) as error:
-        found = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         do = "See whether it runs with: ray status" if address else "See what lies in /tmp/ray/session_latest/logs"
         what = f"can't join the Ray cluster {address}" if address else "can't start Ray here"
-        raise UsageError(what, found=found, do=do) from None
-    # of a machine that died Ray tells on stdout, where a program may read; what matters stands in our own messages
+        raise UsageError(what, found=first_line, do=do) from None
+    # Ray reports dead machines on stdout, which a program may read; our own messages say what matters
     ray._private.worker._worker_logs_enabled = False
     return ray
 
 
 def _host(address: str) -> tuple[str, int]:
-    """Host and port of an address; port 0 where there is none."""
+    """Return host and port of an address; port 0 if the address has none."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     return (host.strip("[]"), int(port)) if port.isdecimal() else (address, 0)
 
 
 def _check(ray: Any, settings: Settings, shared: Sequence[Path]) -> None:
-    """See that each machine of a cluster has the same code, and sees the same folders; once for each folder."""
+    """Check once per folder that each machine of a cluster has this code and the shared folder."""
     unseen = [folder for folder in shared if (str(settings.address), folder.resolve()) not in _checked]
     if not unseen:
         return
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     look, asked = ray.remote(differences), {}
-    with expected(settings.data, unseen) as wanted:
+    with expected(settings.data, unseen) as here:
         for node in ray.nodes():
             if node["Alive"] and node["Resources"].get("CPU"):
                 there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
                 name = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
-                asked[node["NodeID"]] = name, look.options(num_cpus=0, scheduling_strategy=there).remote(wanted)
-        found = [(name, _answer(ray, answer)) for name, answer in asked.values()]
-    lines = [f"  {name}: {'; '.join(unlike)}" for name, unlike in found if unlike]
+                asked[node["NodeID"]] = name, look.options(num_cpus=0, scheduling_strategy=there).remote(here)
+        answers = [(name, _answer(ray, answer)) for name, answer in asked.values()]
+    lines = [f"  {name}: {'; '.join(unlike)}" for name, unlike in answers if unlike]
     if lines:
         raise UsageError(
-            f"{len(lines)} of {len(found)} machines of the cluster can't do this work:\n" + "\n".join(lines) + "\n"
+            f"{len(lines)} of {len(answers)} machines of the cluster can't do this work:\n" + "\n".join(lines) + "\n"
             "Each needs this very version of the package, and the same data and folders (--cache, --out) under the "
             "same paths, as on a shared disk."
         )
@@ -343,24 +350,25 @@ def _check(ray: Any, settings: Settings, shared: Sequence[Path]) -> None:
 
 def _answer(ray: Any, answer: Any) -> list[str]:
     try:
-        found: list[str] = ray.get(answer, timeout=2 * _PATIENCE)
+        unlike: list[str] = ray.get(answer, timeout=2 * _PATIENCE)
     except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):
-        return []  # gone meanwhile: nothing will be sent there
-    except ray.exceptions.RayError as error:  # this package is not there at all
+        return []  # the machine has left the cluster and gets no work
+    except ray.exceptions.RayError as error:  # the package is missing there
         return [str(error).strip().splitlines()[-1]]
-    return found
+    return unlike
 
 
 class Host:
-    """Holds a worker.
+    """Ray actor that holds a worker.
 
     Args:
-        folder: where the command was typed: relative paths lead on from there.
-        threads: of libraries that compute on several cores, as many as the command's own process would take: how sums
-            are split, and so rounded, depends on it.
+        folder: working folder of the command, for relative paths.
+        threads: threads of libraries that compute on several cores, as many as in the command's process: they decide
+            about the split of sums, and so about rounding.
     """
 
     def __init__(self, folder: str, threads: int) -> None:
+        """Set the number of threads and the working folder."""
         self._threads = threads
         os.environ["OMP_NUM_THREADS"] = str(threads)  # Ray's own choice is the number of the actor's cores
         with contextlib.suppress(OSError):
@@ -368,13 +376,13 @@ class Host:
         self._worker: Callable[[Any], Any] = _not_started
 
     def start(self, make_worker: Callable[[], Callable[[Any], Any]]) -> ItemResult[None, None]:
-        """Make the worker; the error if it can't be made."""
-        made = attempt(lambda _: make_worker(), None)
-        self._worker = made.value or _not_started
-        return ItemResult(None, error=made.error)
+        """Make the worker. The result holds the error, if any."""
+        result = attempt(lambda _: make_worker(), None)
+        self._worker = result.value or _not_started
+        return ItemResult(None, error=result.error)
 
     def work(self, item: Any) -> ItemResult[None, Any]:
-        """Do an item."""
+        """Process an item."""
         if (torch := sys.modules.get("torch")) is not None and torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
         return attempt(self._worker, item)

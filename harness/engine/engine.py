@@ -1,4 +1,4 @@
-"""A list of items, done by workers that are each made once; what comes of them, as it comes."""
+"""Protocol of engines: workers, each made once, process a list of items, and results are yielded as they come."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Claims = Callable[[I], frozenset[str]]
 
 @dataclass(frozen=True)
 class ItemResult(Generic[I, R]):
-    """An item, and what came of it: a value, or the error."""
+    """Item with its result: a value, or the error."""
 
     item: I
     value: R | None = None
@@ -24,11 +24,11 @@ class ItemResult(Generic[I, R]):
 
 @dataclass(frozen=True)
 class WorkerShare:
-    """What one worker needs of a machine.
+    """Share of a machine that one worker needs.
 
     Attributes:
-        cores: that it keeps busy; ``None`` for as many as this process would.
-        gpu: whether it needs one, or the part of one that the settings name.
+        cores: number of cores that the worker uses; ``None`` for as many as this process would use.
+        gpu: True if the worker needs a GPU, or the part of a GPU that the settings name.
     """
 
     cores: int | None = 1
@@ -39,10 +39,10 @@ ONE_CORE = WorkerShare()
 
 
 class Engine(Protocol):
-    """Does items by workers."""
+    """Engine that processes items by workers."""
 
     def inside(self, settings: Settings, share: WorkerShare) -> Settings:
-        """Settings as a worker of that share is to have them."""
+        """Return the settings for a worker with this share of a machine."""
 
     def map(
         self,
@@ -52,15 +52,19 @@ class Engine(Protocol):
         share: WorkerShare = ONE_CORE,
         claims: Claims[I] | None = None,
     ) -> Iterator[ItemResult[I, R]]:
-        """Do all items, in any order, largest first if that is how they are given.
+        """Process all items. They are started in their order, and results come in any order.
 
         Args:
-            make_worker: is called once in each worker. It, items and results go from process to process.
-            claims: names of what an item makes and other items use: it is not made by two at the same time.
+            make_worker: function that returns a worker, called once in each process. It, items and results are sent
+                between processes, so they must be picklable.
+            items: the items, the largest first for a short total time.
+            share: share of a machine that a worker needs.
+            claims: function from an item to the names of products that the item makes and other items use: no two
+                items make a product at the same time.
 
         Yields:
-            Each item once, with its value, or with the error that its worker raised or died of.
+            Each item once, with its value, or with the error of its worker.
 
         Raises:
-            SolutionError: workers can't be made, or none is left.
+            SolutionError: all workers failed to start, or died.
         """

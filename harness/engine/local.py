@@ -1,4 +1,4 @@
-"""Worker processes of this machine."""
+"""Engine of worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from harness.settings import Settings
 
 
 class LocalEngine:
-    """Implements :class:`harness.engine.engine.Engine` with as many processes as the settings have workers."""
+    """Engine of local processes, as many as the settings have workers; see :class:`harness.engine.engine.Engine`."""
 
     def __init__(self, settings: Settings) -> None:
+        """Take the number of workers from the settings."""
         self.workers = settings.workers
 
     def inside(self, settings: Settings, share: WorkerShare) -> Settings:
-        """See :class:`harness.engine.engine.Engine`."""
+        """Return the settings for a worker, see :meth:`harness.engine.engine.Engine.inside`."""
         return replace(settings, workers=share.cores or settings.workers)
 
     def map(
@@ -37,10 +38,12 @@ class LocalEngine:
         share: WorkerShare = ONE_CORE,
         claims: Claims[I] | None = None,
     ) -> Iterator[ItemResult[I, R]]:
-        """See :class:`harness.engine.engine.Engine`. A process that dies ends the work: the machine is short of memory.
+        """Process all items, see :meth:`harness.engine.engine.Engine.map`.
+
+        A process that dies ends the work, as the machine is probably short of memory.
 
         Raises:
-            SolutionError: a worker died, or can't be made.
+            SolutionError: a worker died, or failed to start.
         """
         queue = Queue([claims(item) if claims else frozenset() for item in items])
         workers = min(self.workers, len(items)) or 1
@@ -75,7 +78,7 @@ def _start(make_worker: Callable[[], Callable[[Any], Any]], cores: int | None) -
         os.environ["OMP_NUM_THREADS"] = str(cores)
     try:
         _worker = make_worker()
-    except Exception as error:  # told by the first item: raised here, all that the parent learns is that it died
+    except Exception as error:  # the first item reports it; raised here, the parent would only learn of a death
         _worker = error
 
 
@@ -86,7 +89,7 @@ def _work(item: Any) -> ItemResult[None, Any]:
 
 
 def _end_with_parent() -> None:
-    """A killed parent takes its workers along: without this they would wait for work for ever."""
+    """End this process when its parent ends; otherwise it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         sentinel = parent.sentinel

@@ -1,4 +1,4 @@
-"""What must be the same on every machine of a cluster, and is seen to before any work is sent there."""
+"""Check before any work that each machine of a cluster has the same code, data set and shared folders."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from harness.system.backoff import backoff
 from harness.system.provenance import source_digest
 
 _PATIENCE = 5.0
-"""Seconds until a file written on one machine must be seen on another."""
+"""Most seconds until a file written on one machine appears on another."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the command's own machine has.
+    """State of the command's own machine, which other machines must match.
 
     Attributes:
-        folder: where the command was typed, if relative paths lead on from there.
-        source: digest of the code of this package and of all that offer solutions.
-        data: the data set's root.
-        marks: files that were written into the folders that must be shared.
+        folder: working folder of the command; ``None`` if all paths are absolute.
+        version: version of this package.
+        source: digest of the code of this package and of all packages with solutions.
+        data: root of the data set.
+        marks: files written into the shared folders.
     """
 
     folder: Path | None
@@ -36,7 +37,7 @@ class Expected:
 
 
 def sources() -> str:
-    """Digest of the code that is installed here."""
+    """Return a digest of the installed code of this package and of all packages with solutions."""
     from harness.plugins.registry import providers
 
     return source_digest("harness", *sorted({type(one).__module__.partition(".")[0] for one in providers()}))
@@ -44,7 +45,7 @@ def sources() -> str:
 
 @contextlib.contextmanager
 def expected(data: Path | None, shared: Sequence[Path]) -> Iterator[Expected]:
-    """What to look for; the marks are there while the block runs."""
+    """Yield the state of this machine; its marks exist while the block runs."""
     marks: list[Path] = []
     try:
         for folder in shared:
@@ -59,19 +60,23 @@ def expected(data: Path | None, shared: Sequence[Path]) -> Iterator[Expected]:
             mark.unlink(missing_ok=True)
 
 
-def differences(wanted: Expected) -> list[str]:
-    """What is not so here, a line each. Runs on the machine that is asked about."""
-    found = []
-    if wanted.folder and not wanted.folder.is_dir():
-        found.append(f"no folder {wanted.folder}, which the command was typed in: give whole paths")
-    if __version__ != wanted.version:
-        found.append(f"version {__version__} of this package is installed, not {wanted.version}")
-    elif sources() != wanted.source:
-        found.append("the code of this package, or of one that offers solutions, is another")
-    if wanted.data and not wanted.data.is_dir():
-        found.append(f"no data set in {wanted.data}")
-    found += [f"{mark.parent} is another folder, or none" for mark in wanted.marks if not _appears(mark)]
-    return found
+def differences(command: Expected) -> list[str]:
+    """Return the differences of this machine from the command's machine, one line each.
+
+    Args:
+        command: state of the command's machine.
+    """
+    lines = []
+    if command.folder and not command.folder.is_dir():
+        lines.append(f"no folder {command.folder}, which the command was typed in: give whole paths")
+    if __version__ != command.version:
+        lines.append(f"version {__version__} of this package is installed, not {command.version}")
+    elif sources() != command.source:
+        lines.append("the code of this package, or of one that offers solutions, is another")
+    if command.data and not command.data.is_dir():
+        lines.append(f"no data set in {command.data}")
+    lines += [f"{mark.parent} is another folder, or none" for mark in command.marks if not _appears(mark)]
+    return lines
 
 
 def _appears(mark: Path) -> bool:

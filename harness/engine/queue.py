@@ -1,4 +1,4 @@
-"""The order in which items are handed out."""
+"""Queue of items, in the order in which workers get them."""
 
 from __future__ import annotations
 
@@ -6,46 +6,47 @@ from collections.abc import Sequence
 
 
 class Queue:
-    """Items by number, first come first served; one waits while another makes what it uses, too.
+    """Queue of items by number. An item waits while another item makes a product that both claim.
 
     Args:
-        claims: names of what each item makes, or uses once another has made it.
+        claims: names of the products that each item makes, or uses once another item has made them.
     """
 
     def __init__(self, claims: Sequence[frozenset[str]]) -> None:
+        """Queue all items, in the order of ``claims``."""
         self._claims = claims
         self._waiting = list(range(len(claims)))
         self._running: set[int] = set()
         self._made: set[str] = set()
 
     def __len__(self) -> int:
-        """Items that are not done."""
+        """Return the number of items that are not done."""
         return len(self._waiting) + len(self._running)
 
     @property
     def waiting(self) -> int:
-        """Items that nobody is at work on."""
+        """Number of items that no worker has."""
         return len(self._waiting)
 
     def take(self) -> int | None:
-        """The next item; ``None`` if none is left, or none can be done now."""
+        """Return the next item that can be done now; ``None`` without such an item."""
         held = {name for item in self._running for name in self._claims[item]} - self._made
         for item in self._waiting:
-            wanted = self._claims[item] - self._made
-            if not wanted & held:
+            needed = self._claims[item] - self._made
+            if not needed & held:
                 self._waiting.remove(item)
                 self._running.add(item)
                 return item
-            held |= wanted  # those behind it may not overtake it
+            held |= needed  # later items may not overtake this one
         return None
 
     def again(self, item: int) -> None:
-        """It was not done: it is the next one."""
+        """Put a running item that failed back to the front of the queue."""
         self._running.remove(item)
         self._waiting.insert(0, item)
 
     def done(self, item: int, *, made: bool) -> None:
-        """It is done; what it claims is there if it was ``made``."""
+        """Remove a running item. Its products exist if ``made`` is True."""
         self._running.remove(item)
         if made:
             self._made |= self._claims[item]

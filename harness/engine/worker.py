@@ -1,4 +1,4 @@
-"""What runs inside a worker, of either engine: an item is tried, and an error is a result like any other."""
+"""Work on one item inside a worker of either engine; an error becomes a result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 def attempt(work: Callable[[I], R], item: I) -> ItemResult[None, R]:
-    """The value, or the error; the item itself stays where it came from."""
+    """Return the value or the error of an item, without the item itself."""
     try:
         return ItemResult(None, work(item))
     except Exception as error:
@@ -22,11 +22,11 @@ def attempt(work: Callable[[I], R], item: I) -> ItemResult[None, R]:
 
 
 def portable(error: Exception) -> Exception:
-    """The error as it can be sent to another process; one that nobody expected says where it was raised."""
+    """Return an error that can be sent to another process; unexpected errors get their traceback as a note."""
     if not isinstance(error, AbawError):
         error.add_note("".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - what was pickled one call before
-    except Exception:  # its class can't be made of its message alone
+    except Exception:  # a class whose constructor needs more than the message
         return SolutionError(str(error) if isinstance(error, AbawError) else f"{type(error).__name__}: {error}")
     return error

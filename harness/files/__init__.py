@@ -1,1 +1,1 @@
-"""Official files: templates, write, validate, score."""
+"""Official files: formats, templates, writing, checking, repair and scoring."""

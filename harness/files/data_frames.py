@@ -22,7 +22,7 @@ _IMAGE = re.compile(r"(?P<video>.+)/[^/]*?(?P<frame>[0-9]+)\.[A-Za-z]+")
 
 
 def is_data_frame(values: Any) -> bool:
-    """Return whether something is a data frame; pandas need not be imported for the answer."""
+    """Tell if an object is a pandas data frame, without an import of pandas."""
     return hasattr(values, "columns") and hasattr(values, "to_numpy")
 
 
@@ -30,14 +30,14 @@ def arrays_of(values: pd.DataFrame, task: Task, first: int = 1) -> dict[str, npt
     """Return the values of each video of a data frame, in order of the frame numbers.
 
     Args:
-        values: with a column ``image_location`` (``video/00001.jpg``), or columns ``video`` and ``frame``, or, for a
-            task of level ``video``, ``video`` alone; in any case and order. All other columns are values: those of the
-            task's targets by name, or a single one.
-        task: that the values are of.
+        values: data frame with a column ``image_location`` (``video/00001.jpg``), or columns ``video`` and ``frame``,
+            or, for a task of level ``video``, ``video`` alone; in any case and order. All other columns are values:
+            those of the task's targets by name, or a single one.
+        task: task of the values.
         first: number of a video's first frame.
 
     Raises:
-        DataError: a column is missing, a frame is missing or there twice, or a value is empty.
+        DataError: a column is missing, a frame is missing or has two rows, or a value is empty.
     """
     by_name = {str(column).strip().casefold(): column for column in values.columns}
     location = next((by_name[name] for name in _LOCATIONS if name in by_name), None)
@@ -66,7 +66,7 @@ def arrays_of(values: pd.DataFrame, task: Task, first: int = 1) -> dict[str, npt
 def _named(
     values: pd.DataFrame, location: Any, video: Any, number: Any, of_frames: bool
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]]:
-    """Return the video and the frame number of each row; 0 where rows are of videos."""
+    """Return the video and the frame number of each row; 0 for rows of whole videos."""
     if location is None:
         names = np.array([str(name) for name in values[video]], object)
         return names, np.zeros(len(names), np.int64) if number is None else _whole(values[number])

@@ -1,4 +1,4 @@
-"""Editions of the competition that a submission can be for, as far as its rows, its run or its data set tell them."""
+"""Editions of the competition that a submission can belong to, by its rows, its run or its data set."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ BY_FRAME, BY_VIDEO = frozenset({8}), frozenset({10, 11})
 
 @dataclass(frozen=True)
 class Evidence:
-    """One thing that tells editions.
+    """Evidence of the editions that a submission can belong to.
 
     Attributes:
-        source: in words, such as ``names of its videos begin with Videos/``.
-        editions: that the submission can be for.
+        source: origin of the evidence in words, such as ``names of its videos begin with Videos/``.
+        editions: editions that the submission can belong to.
     """
 
     source: str
@@ -29,11 +29,11 @@ class Evidence:
 
 
 def editions_of_names(format: Format, names: Collection[str]) -> list[Evidence]:
-    """Return the editions that the format of a file, and the names of its videos, tell.
+    """Return the evidence of editions in the format of a file and the names of its videos.
 
     Args:
-        format: of the file.
-        names: of its videos.
+        format: format of the file.
+        names: names of the file's videos.
     """
     if format.task == EMI.name:
         return [Evidence(f"the format is {format.name}", frozenset(format.editions))]
@@ -49,7 +49,7 @@ def editions_of_names(format: Format, names: Collection[str]) -> list[Evidence]:
 
 
 def common_editions(evidence: Iterable[Evidence]) -> frozenset[int] | None:
-    """Return the editions that all evidence allows; ``None`` where there is no evidence."""
+    """Return the editions that all evidence allows; ``None`` without evidence."""
     sets = [one.editions for one in evidence]
     return frozenset.intersection(*sets) if sets else None
 
@@ -61,13 +61,13 @@ def in_words(editions: Collection[int]) -> str:
 
 
 def contradiction(task: str, edition: int, evidence: Sequence[Evidence], command: str) -> str:
-    """Return what speaks against an edition, with the right command; empty where nothing does.
+    """Return the evidence against an edition, with the right command; ``""`` without any.
 
     Args:
-        task: short name, of the submission.
-        edition: that the submission is to be counted for.
-        evidence: on the editions that it can be for.
-        command: that counts it, without its option ``--edition``.
+        task: short name of the submission's task.
+        edition: edition for which the submission is to be counted.
+        evidence: evidence of the editions that the submission can belong to.
+        command: command that counts the submission, without its option ``--edition``.
     """
     against = [one for one in evidence if edition not in one.editions]
     if not against:

@@ -1,4 +1,4 @@
-"""What an official file looks like, as data: its header, what names a row, which values stand in it."""
+"""Formats of official files, as data: the header, the names of rows, and the values in a row."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from functools import cached_property
 import numpy as np
 
 MOST_FRAMES = 10_000_000
-"""Frames of a video: four days of film. A higher number is no frame's, and lists of all before it would take long."""
+"""Highest frame number, about four days of video. Higher numbers are errors, and listing all frames takes long."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One value of a row.
+    """Column of an official file: one value of a row.
 
     Attributes:
-        whole: a class index or a bit, written without a decimal point.
+        name: the value's name, for messages.
+        low: smallest official value.
+        high: largest official value.
+        whole: True for a class index or a bit, written without a decimal point.
     """
 
     name: str
@@ -27,19 +30,19 @@ class Column:
 
     @property
     def expected(self) -> str:
-        """What belongs here, in words."""
+        """Official values of the column, in words."""
         return f"a {'whole number' if self.whole else 'number'} from {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True)
 class RowName:
-    """How the first field of a row says what the row is about.
+    """Form of a row's first field, which names a frame or a video.
 
     Attributes:
-        pattern: with a group ``of`` (the video or clip), or ``frame`` (its number), or both.
-        text: the field, for :meth:`str.format`.
-        example: for messages.
-        first: number of a video's first frame; ``None`` where a row stands for a whole clip.
+        pattern: expression with a group ``of`` (the video or clip), or ``frame`` (its number), or both.
+        text: template of the field for :meth:`str.format`.
+        example: example of the field, for messages.
+        first: number of a video's first frame; ``None`` if a row stands for a whole clip.
     """
 
     pattern: re.Pattern[str]
@@ -48,7 +51,10 @@ class RowName:
     first: int | None
 
     def parse(self, field: str) -> tuple[str, int] | None:
-        """Video and frame (0 where a row has none) that ``field`` names, or ``None`` if it is not a name."""
+        """Return the video and the frame that ``field`` names; ``None`` for any other text.
+
+        The video is ``""``, or the frame 0, if the format's rows lack it.
+        """
         match = self.pattern.fullmatch(field)
         if not match:
             return None
@@ -56,11 +62,11 @@ class RowName:
         return groups.get("of", ""), int(groups.get("frame", 0))
 
     def name(self, of: str, frame: int) -> str:
-        """The field for a frame of a video."""
+        """Return the field for a frame of a video."""
         return self.text.format(of=of, frame=frame)
 
 
-# five digits, more only where a video has 100,000 frames: so that a frame has one spelling
+# five digits, and more only from frame 100,000 on: then a frame has a single spelling
 FRAME = RowName(
     re.compile(r'(?P<of>[^"]+)/(?P<frame>[0-9]{5}|[1-9][0-9]{5,8})\.jpg'),
     "{of}/{frame:05d}.jpg",
@@ -80,21 +86,21 @@ CLIP_NUMBER = RowName(re.compile(r"(?P<of>[0-9]{5})"), "{of}", "<5 digits>", Non
 
 @dataclass(frozen=True)
 class Format:
-    """An official file format.
+    """Official file format.
 
     Attributes:
-        name: unique, such as ``EXPR`` or ``VD``.
+        name: unique name, such as ``EXPR`` or ``VD``.
         task: the task's short name.
-        editions: of the competition that used it.
-        header: first line; empty where rows begin at once.
-        also: other headers that organisers used; read, and said to be assumed.
-        row: how rows are named; ``None`` where line k is frame k.
-        columns: the values of a row.
-        sparse: only some frames of a video have a row.
-        per_video: one file a video, in a folder or an archive.
-        suffix: of such files.
-        sums_to_one: the first two columns are probabilities that must add up to exactly 1.0 in float64.
-        source: where the format is known from.
+        editions: editions of the competition that used the format, increasing.
+        header: first line; empty if the file begins with a row.
+        columns: values of a row.
+        row: form of a row's name; ``None`` if line k is frame k.
+        also: other headers that organisers used; a file with one is accepted, with a note.
+        sparse: True if only some frames of a video have a row.
+        per_video: True for one file per video, in a folder or an archive.
+        suffix: file name suffix of files per video.
+        sums_to_one: True if the first two columns are probabilities that must add up to exactly 1.0 in float64.
+        source: origin of the knowledge about the format.
     """
 
     name: str
@@ -112,20 +118,20 @@ class Format:
 
     @cached_property
     def whole(self) -> bool:
-        """Whether every value is whole; then arrays are int64, else float64."""
+        """True if every value is whole; then arrays of values are int64, else float64."""
         return all(column.whole for column in self.columns)
 
     @property
     def dtype(self) -> type:
-        """Of the arrays that hold values."""
+        """Data type of arrays of values: int64 or float64."""
         return np.int64 if self.whole else np.float64
 
     def shape(self, rows: int) -> tuple[int, ...]:
-        """Of the arrays that hold values: one column is flat."""
+        """Return the shape of an array of values: ``(rows,)`` for one column, else ``(rows, columns)``."""
         return (rows,) if len(self.columns) == 1 else (rows, len(self.columns))
 
     @property
     def row_example(self) -> str:
-        """A row in words, for messages."""
+        """Example of a row, for messages."""
         values = ",".join(f"<{column.name}>" for column in self.columns[:3]) + (",…" if len(self.columns) > 3 else "")
         return f"{self.row.example},{values}" if self.row else values

@@ -1,4 +1,4 @@
-"""Files with a row for each frame or clip, in one table: write, read, check."""
+"""Official files that hold a row per frame or clip of all videos in one table: writing, reading and checking."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from harness.tasks import Task
 
 FILE_NAME = "predictions.txt"
 DECIMALS = 6
-"""Of a written value. What a file can hold is the value rounded to so many."""
+"""Decimals of a written value: a file holds values rounded to this number."""
 
 
 def format_of(task: Task | Format) -> Format:
-    """The one-file format of a task in its newest edition; of those of AHV, that with a label alone."""
+    """Return the one-file format of a task in its newest edition; for AHV, the format with a label alone."""
     return task if isinstance(task, Format) else format_named(task.name)
 
 
 def require_official(values: Mapping[str, npt.NDArray[Any]], format: Format) -> None:
-    """Check that all values are official; an error names the video and the row.
+    """Raise an error if a value is not official; the message names the video and the row.
 
     Args:
-        values: of each video, as :func:`format_rows` takes them.
-        format: of the file.
+        values: values of each video, as :func:`format_rows` takes them.
+        format: format of the file.
 
     Raises:
         SubmissionError: a video's values have another shape, or a value is out of range or not whole.
@@ -50,13 +50,15 @@ def require_official(values: Mapping[str, npt.NDArray[Any]], format: Format) -> 
 
 
 def format_rows(task: Task | Format, values: npt.NDArray[Any]) -> list[str]:
-    """Official text of each row's values.
+    """Return the official text of each row's values.
 
     Args:
-        values: of the format's shape: ``(n,)`` for one column, ``(n, columns)`` otherwise.
+        task: a task, whose newest format is used, or a format.
+        values: array of the format's shape: ``(n,)`` for one column, ``(n, columns)`` otherwise.
 
     Raises:
-        SubmissionError: another shape, a value out of range, or one that is not whole where it must be.
+        SubmissionError: the array has another shape, or a value is out of range, or not whole in a column of whole
+            numbers.
     """
     format = format_of(task)
     table = _checked(format, values)
@@ -70,7 +72,7 @@ def format_rows(task: Task | Format, values: npt.NDArray[Any]) -> list[str]:
 
 
 def _checked(format: Format, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return official values as a table; see :func:`format_rows` for what is raised."""
+    """Return official values as a table; errors as in :func:`format_rows`."""
     table = np.asarray(values)
     if table.shape != format.shape(len(table)):
         raise SubmissionError(
@@ -78,11 +80,17 @@ def _checked(format: Format, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         )
     table = table.reshape(len(table), len(format.columns))
     for k, column in enumerate(format.columns):
-        own = table[:, k]
-        if not ((own >= column.low) & (own <= column.high)).all() or (column.whole and (own != np.floor(own)).any()):
-            wrong = ~((own >= column.low) & (own <= column.high) & (not column.whole or own == np.floor(own)))
+        column_values = table[:, k]
+        if not ((column_values >= column.low) & (column_values <= column.high)).all() or (
+            column.whole and (column_values != np.floor(column_values)).any()
+        ):
+            wrong = ~(
+                (column_values >= column.low)
+                & (column_values <= column.high)
+                & (not column.whole or column_values == np.floor(column_values))
+            )
             at = f"{column.name} of {format.name}, row {int(wrong.argmax()) + 1}"
-            raise SubmissionError(at, found=own[wrong][0], expected=column.expected)
+            raise SubmissionError(at, found=column_values[wrong][0], expected=column.expected)
     return table
 
 
@@ -101,15 +109,17 @@ def write_one_file(
     """Write a submission, atomically.
 
     Args:
+        path: the file to write.
+        task: a task, whose newest format is used, or a format.
         decisions: official values of each video, frames 1 to n (for a format that counts from 0: 0 to n - 1); of each
             clip, one row.
-        order: the template whose rows to write, or, where a split has none, the videos to write frame by frame.
+        order: the template whose rows to write; for a split without template, the videos to write frame by frame.
 
     Returns:
-        Rows written, the header left out.
+        Number of rows written, without the header.
 
     Raises:
-        SubmissionError: the template asks for a frame that has no decision, or a value is not official.
+        SubmissionError: a frame of the template has no decision, or a value is out of the official ones.
         StorageError: the file can't be written.
     """
     format = format_of(task)
@@ -130,18 +140,18 @@ def write_one_file(
 
 
 def _in_order(template: Template, decisions: Mapping[str, npt.NDArray[Any]], first: int | None) -> npt.NDArray[Any]:
-    """The value of each row of a template."""
+    """Return the values of each row of a template, in its order."""
     parts, places = [], []
-    for name, own in template.by_video():
-        places.append(np.arange(len(template))[own])
-        index = template.frame[own] - (first or 0)
-        given: npt.NDArray[Any] = np.asarray(decisions.get(name, ()))
-        bad = np.flatnonzero((index < 0) | (index >= len(given)))
+    for name, rows_of_video in template.by_video():
+        places.append(np.arange(len(template))[rows_of_video])
+        index = template.frame[rows_of_video] - (first or 0)
+        predicted: npt.NDArray[Any] = np.asarray(decisions.get(name, ()))
+        bad = np.flatnonzero((index < 0) | (index >= len(predicted)))
         if len(bad):
-            frame = int(template.frame[own][bad[0]])
+            frame = int(template.frame[rows_of_video][bad[0]])
             name = write_names((name,), np.zeros(1, np.int32), np.array([frame], np.int32), template.format)[0]
             raise SubmissionError(f"{template.where}: no prediction for {name}")
-        parts.append(given[index])
+        parts.append(predicted[index])
     values = np.concatenate(parts)
     out = np.empty_like(values)
     out[np.concatenate(places)] = values
@@ -153,9 +163,11 @@ class PredictionTable:
     """Rows of a submission file, by video in order of first appearance.
 
     Attributes:
-        frames: int32 ``(rows_of_video,)`` for each video, as in the file.
-        values: official values of the same rows, ``(rows,)`` for one column, ``(rows, columns)`` otherwise.
-        report: what the check of the file said.
+        format: format of the file.
+        frames: int32 ``(rows_of_video,)`` frame numbers of each video, as in the file.
+        values: official values of these rows, ``(rows_of_video,)`` for one column, ``(rows_of_video, columns)``
+            otherwise.
+        report: problems that the check of the file reported.
     """
 
     format: Format
@@ -166,29 +178,32 @@ class PredictionTable:
     def dense(
         self, n_frames: Mapping[str, int], counted: Mapping[str, npt.NDArray[np.bool_]] | None = None
     ) -> dict[str, npt.NDArray[Any]]:
-        """Values of frames 1 to n (or 0 to n - 1) of the videos asked for.
+        """Return the values of frames 1 to n (or 0 to n - 1) of some videos.
 
         Args:
-            counted: bool ``(n,)`` for each video, frames that must have a row; all by default. Others without a row
-                get the value of another frame.
+            n_frames: number n of frames of each video.
+            counted: bool ``(n,)`` per video, frames that must have a row; by default all. Other frames without a row
+                get the value of the video's first row.
 
         Raises:
-            SubmissionError: a frame that must have a row has none; the message says what the gaps have in common.
+            SubmissionError: a frame that must have a row has none; the message describes the gaps.
         """
         first = (self.format.row.first if self.format.row else 1) or 0
-        wanted = counted or {}
+        counted_by_video = counted or {}
         values, gaps = {}, list[str]()
         for name, n in n_frames.items():
-            must_have_rows = name not in wanted or wanted[name].any()
+            must_have_rows = name not in counted_by_video or counted_by_video[name].any()
             if name not in self.frames and must_have_rows:
                 others = [other for other in self.frames if other not in n_frames]
                 hint = f"; {len(others)} videos have rows but no labels, the first is {others[0]!r}" if others else ""
                 raise SubmissionError(f"{self.report.where}: no rows for video {name}, which has labels{hint}")
-            values[name], gap = self._dense(name, n, first, wanted.get(name))
+            values[name], gap = self._dense(name, n, first, counted_by_video.get(name))
             gaps += [gap] if gap else []
         if gaps:
             must = {name: np.arange(first, first + n) for name, n in n_frames.items()}
-            pattern = find_pattern({name: np.sort(own) for name, own in self.frames.items() if name in must}, must)
+            pattern = find_pattern(
+                {name: np.sort(numbers) for name, numbers in self.frames.items() if name in must}, must
+            )
             more = f" (and {len(gaps) - 1} more videos)" if gaps[1:] else ""
             way_on = (
                 f"{pattern.message}. {pattern.way_on}" if pattern else "Every frame that has a label must be predicted"
@@ -199,7 +214,7 @@ class PredictionTable:
     def _dense(
         self, name: str, n: int, first: int, counted: npt.NDArray[np.bool_] | None
     ) -> tuple[npt.NDArray[Any], str]:
-        """The values, and what is missing."""
+        """Return the values of a video's n frames, and a message about missing rows, ``""`` if all are there."""
         frames = self.frames.get(name)
         if frames is None:
             return np.zeros(self.format.shape(n), self.format.dtype), ""
@@ -232,7 +247,7 @@ def check_one_file(
     known: bool = True,
     counts: Mapping[str, int] | None = None,
 ) -> Checked:
-    """Read and check a file.
+    """Read and check a file; arguments as for :func:`~harness.files.checking.table.check_table`.
 
     Raises:
         SubmissionError: the file can't be opened at all.
@@ -257,45 +272,49 @@ def read_one_file(
     *,
     counts: Mapping[str, int] | None = None,
 ) -> PredictionTable:
-    """Read a submission to score it; what ``abaw validate`` calls an error is one here too.
+    """Read a submission to score it; each error of ``abaw validate`` is raised.
 
     Args:
-        counts: frames of each video, where they are known: reading is faster where the file bears them out.
+        path: the file.
+        task: a task, whose newest format is used, or a format.
+        template: rows that the file must have, if known.
+        counts: frames of each video, if known: reading is faster for a file with these counts.
 
     Raises:
-        SubmissionError: the first problems, with their lines.
+        SubmissionError: the file has errors; the message shows the first ones with their lines.
     """
     return table_of(check_one_file(path, task, template, known=False, counts=counts))
 
 
 def table_of(checked: Checked, *, despite: Collection[str] = ()) -> PredictionTable:
-    """The predictions of a file that was checked.
+    """Return the predictions of a checked file.
 
     Args:
-        despite: kinds of errors that don't keep the predictions from being read.
+        checked: the file.
+        despite: codes of errors that are accepted.
 
     Raises:
-        SubmissionError: the first problems, with their lines.
+        SubmissionError: the file has other errors; the message shows the first ones with their lines.
     """
     report, rows = checked.report, checked.rows
     require_valid(report, despite)
-    own = dict(rows.by_video())
+    places_by_video = dict(rows.by_video())
     return PredictionTable(
         checked.format,
-        {name: rows.frame[places] for name, places in own.items()},
-        {name: rows.values[places] for name, places in own.items()},
+        {name: rows.frame[places] for name, places in places_by_video.items()},
+        {name: rows.values[places] for name, places in places_by_video.items()},
         report,
     )
 
 
 def require_valid(report: Report, despite: Collection[str]) -> None:
-    """Make sure that a report holds no errors but those of some kinds.
+    """Raise an error if a report holds errors, except those of the accepted codes ``despite``.
 
     Raises:
-        SubmissionError: the first problems, with their lines.
+        SubmissionError: the report holds other errors; the message shows the first ones with their lines.
     """
     if any(severity == "error" and code not in despite for severity, code in report.counts):
-        shown = "\n".join(f"  {found}" for found in report.errors[:5])
+        shown = "\n".join(f"  {problem}" for problem in report.errors[:5])
         raise SubmissionError(
             f"{report.where}: {report.n_errors} errors; see all with: abaw validate {report.where}\n{shown}"
         )

@@ -28,7 +28,7 @@ def person_of_name(name: str) -> str:
 
 
 def persons_by_name(task: str, videos: Iterable[str]) -> dict[str, str]:
-    """Return the person of each video as far as names tell them; empty for tasks other than AH and AHV."""
+    """Return the person of each video if the name contains it; empty for tasks other than AH and AHV."""
     if task not in _OF_BAH:
         return {}
     return {video: person for video in videos if (person := person_of_name(video))}

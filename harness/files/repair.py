@@ -1,12 +1,13 @@
-"""Mend a malformed submission where that takes no skill: spelling, order, a few missing frames.
+"""Repair of malformed submissions: spelling, order, and a few missing frames.
 
-What is mended: every spelling of :mod:`harness.files.spelling`, the order of rows, rows that the template does not
-have, and missing frames between others of a video: values are interpolated, classes and bits taken from the nearest
-frame. Each change is counted. All other rows keep the text of their values.
+The repair mends all spellings of :mod:`harness.files.spelling`, the order of rows, rows that the template
+lacks, and missing frames between others of a video: values are interpolated, classes and bits are copied from the
+nearest frame. Each change is counted. All other rows keep the text of their values.
 
-What is refused: a value out of range or missing in a row, a video without any row, two rows for a frame that disagree,
-bytes that are no UTF-8, and differences that are systematic (:mod:`harness.files.checking.patterns`): these concern the
-predictions, and not only their spelling. Options say what the user knows: ``shift``, ``trust_numbers``, ``clip``.
+The repair refuses values out of range or missing in a row, videos without any row, two rows for a frame that disagree,
+bytes in another encoding than UTF-8, and systematic differences (:mod:`harness.files.checking.patterns`): such faults
+concern the predictions themselves. A user who knows their cause sets an option: ``shift``, ``trust_numbers`` or
+``clip``.
 """
 
 from __future__ import annotations
@@ -39,21 +40,22 @@ from harness.system.counts import counted
 from harness.system.groups import grouped
 from harness.system.regular import broken_link, read_or_refuse
 
-_SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
+_SPARSEST = 100  # frames per row, beyond which a file has other faults than gaps
 
-_ABSENT = frozenset({"missing", "missing-video", "extra", "systematic"})  # what only a template can settle
+_ABSENT = frozenset({"missing", "missing-video", "extra", "systematic"})  # errors that only a template can decide
 _DECIMALS = 6
-_ENOUGH_LETTERS = 3  # that a short name of a column shares with the long one
+_ENOUGH_LETTERS = 3  # letters that the short and the long name of a column must share
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user knows about a file, beyond what stands in it.
+    """Knowledge of the user about a file, beyond its content.
 
     Attributes:
-        shift: added to every frame number.
-        trust_numbers: frame numbers are right: fill the ends of videos from the nearest frame, drop what is beyond.
-        clip: put values that are out of range on the nearest end of it.
+        shift: number to add to every frame number.
+        trust_numbers: True if frame numbers are right: fill the ends of videos from the nearest frame, and drop rows
+            beyond the last frame.
+        clip: True to replace values out of range by the nearest end of the range.
     """
 
     shift: int = 0
@@ -63,14 +65,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Repair:
-    """What was mended.
+    """Mended submission and the changes made.
 
     Attributes:
-        changes: each change in words, and how often.
-        rows: of the mended submission.
-        files: its content by name; a single one for a table.
-        single: whether it is one table, and not a folder of files.
-        remaining: what keeps it from being valid: without a template, rows of the real test set may still be missing.
+        changes: number of times by change, in words.
+        rows: number of rows of the mended submission.
+        files: content of each mended file by name.
+        single: True for one table, False for a folder of files.
+        remaining: remaining errors in words: without a template, rows of the real test set may be missing.
     """
 
     changes: Mapping[str, int]
@@ -95,19 +97,21 @@ def repair(
 
     Args:
         path: a table, or a folder or a zip of tables or of files per video.
-        out: a file; for a folder or a zip of several files a folder, or a zip if it is called so.
-        task: short name; found out from the file where it can be.
-        template: the organisers' rows. Without it, rows keep their order.
+        out: file to write; for a folder or a zip of several files, a folder, or a zip if its name ends in ``.zip``.
+        task: short name of the task; by default recognised from the file.
+        edition: number of the competition's edition, for formats that differ between editions.
+        template: the organisers' rows. Without a template, rows keep their order.
         labels: instead of a template, labels whose videos and lengths the submission must have.
-        force: replace ``out`` if it is there.
+        options: knowledge of the user about the file; by default none.
+        force: replace ``out`` if it exists.
 
     Raises:
-        SubmissionError: something is wrong that can't be mended without making up predictions; ``out`` is there, or is
-            ``path``, the template or the labels. Nothing is written then.
+        SubmissionError: a fault can be mended only by new predictions; or ``out`` exists, or is ``path``, the template
+            or the labels. After an error ``out`` is unchanged.
     """
-    for kept, what in ((path, "the file to mend"), (template, "the template"), (labels, "the labels")):
-        if kept is not None and kept.exists() and out.exists() and out.samefile(kept):
-            raise SubmissionError(f"{what} is kept", where=kept, do="Name another file to write to")
+    for source, what in ((path, "the file to mend"), (template, "the template"), (labels, "the labels")):
+        if source is not None and source.exists() and out.exists() and out.samefile(source):
+            raise SubmissionError(f"{what} is kept", where=source, do="Name another file to write to")
     if out.exists() and not force:
         raise SubmissionError("this is there already", where=out, do="Name another place, or give --force")
     done = plan(path, task=task, edition=edition, template=template, labels=labels, options=options)
@@ -124,16 +128,16 @@ def plan(
     labels: Path | None = None,
     options: Options | None = None,
 ) -> Repair:
-    """Mend in memory, see :func:`repair`: nothing is written."""
+    """Mend a submission in memory, without writing it; see :func:`repair`."""
     mender = _Mender(Meant(task, edition, template), labels, options or Options())
     if not path.exists():
         raise SubmissionError("no such file or folder", where=path, found=broken_link(path))
     if not is_archive(path):
         data = read_or_refuse(path, "can't read the file", SubmissionError)
         return mender.table(data, str(path), path.name)
-    found = read_members(path)
-    members = list(found)
-    mender.changes.update(found.warnings)
+    opened = read_members(path)
+    members = list(opened)
+    mender.changes.update(opened.warnings)
     tables = [mender.meant.detect(member.data, per_video=False) for member in members]
     if len(members) == 1 and tables[0]:
         return mender.table(members[0].data, f"{path}!{members[0].name}", PurePosixPath(members[0].name).name)
@@ -160,8 +164,8 @@ def _write(out: Path, done: Repair, force: bool) -> None:
         ours = {PurePosixPath(name).parts[0] for name in done.files}
         strangers = sorted(p.name for p in out.iterdir() if p.name not in ours)
         if strangers:
-            found = ", ".join(strangers[:5])
-            raise SubmissionError("other files lie in this folder", where=out, found=found, do="Name another")
+            names_in_words = ", ".join(strangers[:5])
+            raise SubmissionError("other files lie in this folder", where=out, found=names_in_words, do="Name another")
     with atomic_folder(out, replace=force) as temporary:
         for name, data in done.files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +174,7 @@ def _write(out: Path, done: Repair, force: bool) -> None:
 
 @dataclass(frozen=True)
 class _Row:
-    """A row: video, frame, the text of its values, and its line in the file; line 0 is a row that was filled in."""
+    """Row of a submission: video, frame, the text of its values, and its line in the file; 0 for a filled-in row."""
 
     video: str
     frame: int
@@ -180,18 +184,22 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Table:
-    """A file that was read.
+    """File that was read, with its spelling mended.
 
     Attributes:
-        wanted: the rows that it must have, as far as they are known.
-        video: whose file it is, where each video has its own.
+        where: name of the file, for messages.
+        format: official format of the file.
+        header: official header.
+        rows: rows of the file.
+        template: rows that the file must have, if known.
+        video: the video that the file belongs to, in formats with one file per video; else ``""``.
     """
 
     where: str
     format: Format
     header: str
     rows: list[_Row]
-    wanted: Template | None
+    template: Template | None
     video: str
 
 
@@ -204,7 +212,7 @@ class _Mender:
     remaining: list[str] = field(default_factory=list)
 
     def detect(self, data: bytes) -> Format | None:
-        """The format of one video's file."""
+        """Return the format of one video's file."""
         return self.meant.detect(data, per_video=True)
 
     def table(self, data: bytes, where: str, name: str) -> Repair:
@@ -215,7 +223,7 @@ class _Mender:
         format = format or self.meant.named(data)
         if format is None or format.row is None:
             raise no_format(where, first_lines(data)[0], self.meant.task)
-        content, rows = self._finished(self._read(data, where, format, self._wanted(format), ""))
+        content, rows = self._finished(self._read(data, where, format, self._template(format), ""))
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
 
     def tables(self, members: Sequence[Member], formats: Sequence[Format], path: Path) -> Repair:
@@ -228,37 +236,39 @@ class _Mender:
             if format is None or format.row is None:
                 raise no_format(where, first_lines(member.data)[0], self.meant.task)
             try:
-                wanted = self._wanted(format)
+                template = self._template(format)
             except SubmissionError:
                 if len(kinds) == 1:
                     raise
-                wanted = None  # the template is for another of the tasks
-            files[member.name], rows = self._finished(self._read(member.data, where, format, wanted, ""))
+                template = None  # the template is for another of the tasks
+            files[member.name], rows = self._finished(self._read(member.data, where, format, template, ""))
             total += rows
         return Repair(dict(self.changes), total, files, single=False, remaining=tuple(self.remaining))
 
     def _one_video(self, data: bytes, where: str, name: str, format: Format) -> Repair:
-        wanted = self._video_templates(format)
+        templates = self._video_templates(format)
         video = PurePosixPath(name).stem
-        if wanted and (right := known_as([video], wanted).get(video)):
+        if templates and (right := known_as([video], templates).get(video)):
             self.changes[f"taken for the file of {right}: call it {right}{format.suffix}"] += 1
             video = right
-        if wanted and video not in wanted:
-            found = f"{len(wanted)} others, the first is {min(wanted)}"
-            raise SubmissionError(f"{video} is not in the template", where=where, found=found)
-        own = wanted[video] if wanted else None
-        content, rows = self._finished(self._read(data, where, own.format if own else format, own, video))
+        if templates and video not in templates:
+            others = f"{len(templates)} others, the first is {min(templates)}"
+            raise SubmissionError(f"{video} is not in the template", where=where, found=others)
+        template = templates[video] if templates else None
+        content, rows = self._finished(
+            self._read(data, where, template.format if template else format, template, video)
+        )
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
 
     def videos(self, members: Sequence[Member], path: Path) -> Repair:
         """Mend a folder or a zip with a file per video."""
-        found = (self.detect(member.data) for member in members)
-        format = next((f for f in found if f), None)
+        formats = (self.detect(member.data) for member in members)
+        format = next((f for f in formats if f), None)
         if format is None:
             raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], self.meant.task)
-        wanted = self._video_templates(format)
-        counts = test_set_counts(format.task) if wanted is None and format.row is None else {}
-        names = file_names([member.name for member in members], format, set(wanted or ()))
+        templates = self._video_templates(format)
+        counts = test_set_counts(format.task) if templates is None and format.row is None else {}
+        names = file_names([member.name for member in members], format, set(templates or ()))
         _refuse(names.errors, len(names.errors), str(path))
         self.changes.update(names.changes)
         if folders := {str(PurePosixPath(member.name).parent) for member in members} - {"."}:
@@ -267,17 +277,17 @@ class _Mender:
             )
         tables = {}
         for member, video in zip(members, names.videos, strict=True):
-            if wanted is not None and video not in wanted:
+            if templates is not None and video not in templates:
                 self.changes["files of videos that the template does not have removed"] += 1
                 continue
-            own = wanted[video] if wanted else None
-            where, spelled = f"{path}!{member.name}", own.format if own else format
-            tables[video] = self._read(member.data, where, spelled, own, video)
-        if missing := sorted(set(wanted or ()) - set(tables)):
-            do = _about_absent([video for video in names.videos if video not in (wanted or {})])
+            template = templates[video] if templates else None
+            where, spelled = f"{path}!{member.name}", template.format if template else format
+            tables[video] = self._read(member.data, where, spelled, template, video)
+        if missing := sorted(set(templates or ()) - set(tables)):
+            do = _about_absent([video for video in names.videos if video not in (templates or {})])
             raise SubmissionError(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do)
         have = {video: np.array(sorted(row.frame for row in table.rows)) for video, table in tables.items()}
-        must = {video: np.sort(rows.frame) for video, rows in (wanted or {}).items()}
+        must = {video: np.sort(rows.frame) for video, rows in (templates or {}).items()}
         self._refuse_pattern(have, must, str(path))
         files, total = {}, 0
         for video, table in tables.items():
@@ -300,7 +310,7 @@ class _Mender:
             return {name: dense_template({name: n}, format, str(self.labels)) for name, n in truth.n_frames.items()}
         return None
 
-    def _wanted(self, format: Format) -> Template | None:
+    def _template(self, format: Format) -> Template | None:
         if self.meant.template is not None:
             return read_template(self.meant.template, format)
         if self.labels is not None:
@@ -308,27 +318,27 @@ class _Mender:
             return truth.rows or dense_template(truth.n_frames, format, str(self.labels))
         return None
 
-    def _read(self, data: bytes, where: str, format: Format, wanted: Template | None, video: str) -> _Table:
-        """The rows of a file, respelled; refused if there is anything else wrong with one."""
+    def _read(self, data: bytes, where: str, format: Format, template: Template | None, video: str) -> _Table:
+        """Return the rows of a file in plain spelling; raise an error if a row has any other fault."""
         report = Report(where, format.name)
         text, moved = names_first(plain_text(data, report), format, report)
         several = {"column-order": moved, "crlf": data.count(b"\r\n") or data.count(b"\r")}
         for code in [code for _, code in report.counts if code in SPELLINGS]:
             self.changes[SPELLINGS[code].mended] += several.get(code, 1)
             report.counts.pop(("error", code))
-            report.problems[:] = [found for found in report.problems if found.code != code]
+            report.problems[:] = [problem for problem in report.problems if problem.code != code]
         if text and not text.endswith("\n"):
             self.changes["end of the last line added"] += 1
-        header, rows = self._respelled(text, format, wanted, report, video)
+        header, rows = self._respelled(text, format, template, report, video)
         if not video:
-            rows = self._known_names(rows, format, wanted, where)
-            wanted = self._real_test_set(rows, format) if wanted is None else wanted
+            rows = self._known_names(rows, format, template, where)
+            template = self._real_test_set(rows, format) if template is None else template
         if self.options.clip:
             rows = [self._clipped(row, format) for row in rows]
         checked = check_table(_written(rows, format, header), where, format, video=video, known=False)
         wrong = [*report.errors, *_named_lines(checked.report.errors, rows, where, bool(header))]
         ignored = {"zero-based"} if self.options.shift else set()
-        wrong = [found for found in wrong if found.code not in ignored]
+        wrong = [problem for problem in wrong if problem.code not in ignored]
         n = report.n_errors + sum(
             k for (level, code), k in checked.report.counts.items() if level == "error" and code not in ignored
         )
@@ -336,39 +346,39 @@ class _Mender:
         if self.options.shift and format.row is not None:
             rows = [_Row(row.video, row.frame + self.options.shift, row.text, row.line) for row in rows]
             self.changes[f"frame numbers changed by {self.options.shift:+d}"] += len(rows)
-        return _Table(where, format, header, rows, wanted, video)
+        return _Table(where, format, header, rows, template, video)
 
     def _finished(self, table: _Table) -> tuple[bytes, int]:
-        """The content of a mended file, and its number of rows."""
+        """Return the content of a mended file, and its number of rows."""
         rows = self._placed(table)
         content = _written(rows, table.format, table.header)
-        final = check_table(content, table.where, table.format, table.wanted, video=table.video).report
-        held = table.wanted is None and not table.video
-        remaining = [found for found in final.errors if not (held and found.code in _ABSENT)]
+        final = check_table(content, table.where, table.format, table.template, video=table.video).report
+        held = table.template is None and not table.video
+        remaining = [problem for problem in final.errors if not (held and problem.code in _ABSENT)]
         if remaining:
-            shown = "\n".join(f"  {found}" for found in remaining[:5])
+            shown = "\n".join(f"  {problem}" for problem in remaining[:5])
             raise SubmissionError(f"{table.where}: could not be mended:\n{shown}")
         if final.errors:
             self.remaining.append(f"{final.n_errors:,} errors remain, the first: {final.errors[0].message}")
         return content, len(rows)
 
     def _respelled(
-        self, text: str, format: Format, wanted: Template | None, report: Report, video: str
+        self, text: str, format: Format, template: Template | None, report: Report, video: str
     ) -> tuple[str, list[_Row]]:
-        """The header, and each row in its plainest spelling; what can't be respelled is reported."""
+        """Return the header, and each row in its plainest spelling; report lines with other faults."""
         header, body, first, order = self._header(text, format, report)
-        names = frozenset(wanted.videos) if wanted is not None else frozenset()
-        rows, seen = list[_Row](), dict[tuple[str, int], _Row]()
+        names = frozenset(template.videos) if template is not None else frozenset()
+        rows, row_by_name = list[_Row](), dict[tuple[str, int], _Row]()
         lines = body.split("\n")
         if lines and not lines[-1]:
             lines.pop()
         for number, line in enumerate(lines, start=first):
             plain = plain_line(line, format, names)
-            for found in {found.code: found for found in plain.found}.values():
-                if found.code in SPELLINGS and (format.row is not None or found.code not in NO_ROWS):
-                    self.changes[SPELLINGS[found.code].mended] += 1
+            for note in {note.code: note for note in plain.found}.values():
+                if note.code in SPELLINGS and (format.row is not None or note.code not in NO_ROWS):
+                    self.changes[SPELLINGS[note.code].mended] += 1
                 else:
-                    report.add(number, found.column, found.code, found.message)
+                    report.add(number, note.column, note.code, note.message)
             if plain.text is None:
                 continue
             name, comma, values = plain.text.partition(",") if format.row is not None else ("", ",", plain.text)
@@ -382,7 +392,7 @@ class _Mender:
                     values = ",".join(parts[k] for k in order)
                     self.changes[SPELLINGS["column-order"].mended] += 1
             row = _Row(parsed[0] or video, parsed[1], values, number)
-            other = seen.setdefault((row.video, row.frame), row)
+            other = row_by_name.setdefault((row.video, row.frame), row)
             if other is not row and _same_values(other.text, row.text):
                 self.changes[SPELLINGS["duplicate"].mended] += 1
             elif other is not row:
@@ -393,18 +403,20 @@ class _Mender:
         return header, rows
 
     def _real_test_set(self, rows: list[_Row], format: Format) -> Template | None:
-        """The rows of the real test set, where ends are to be filled and most videos are of it."""
+        """Return the rows of the real test set if most videos are of it and the user trusts the frame numbers."""
         names = {row.video for row in rows} if self.options.trust_numbers else set()
         return known_test_set(format) if 2 * len(names & test_set_counts(format.task).keys()) > len(names) else None
 
-    def _known_names(self, rows: list[_Row], format: Format, wanted: Template | None, where: str) -> list[_Row]:
-        """The rows under the names that their videos are known by."""
+    def _known_names(self, rows: list[_Row], format: Format, template: Template | None, where: str) -> list[_Row]:
+        """Return the rows with the known names of their videos."""
         names = tuple(dict.fromkeys(row.video for row in rows))
-        known = wanted.videos if wanted is not None else known_names(names, format)
+        known = template.videos if template is not None else known_names(names, format)
         if several := under_several(names, known):
-            video, own = next(iter(several.items()))
-            found = ", ".join(map(repr, own))
-            raise SubmissionError(f"{video} has rows under several names", where=where, found=found, do="Keep one")
+            video, names_of_video = next(iter(several.items()))
+            names_in_words = ", ".join(map(repr, names_of_video))
+            raise SubmissionError(
+                f"{video} has rows under several names", where=where, found=names_in_words, do="Keep one"
+            )
         read = known_as(names, known)
         if not read:
             return rows
@@ -412,7 +424,10 @@ class _Mender:
         return [_Row(read.get(row.video, row.video), row.frame, row.text, row.line) for row in rows]
 
     def _header(self, text: str, format: Format, report: Report) -> tuple[str, str, int, list[int] | None]:
-        """The right header, what follows the one that is there, its first line, and the order of its columns."""
+        """Return the official header, the text of the rows, the line on which they begin, and the order of columns.
+
+        The order is ``None`` if the columns stand in the official order.
+        """
         header, _, body = text.partition("\n")
         if not format.header:
             if not header.strip() or self._is_row(header, format) or has_values(header):
@@ -431,10 +446,12 @@ class _Mender:
         if not _like_header(header, format):
             report.add(1, 1, "header", f"found {header[:80]!r}, which is neither the header nor a row")
             return format.header, body, 2, None
-        spoilt = [
-            found for found in checked.errors if found.line == 1 and found.code not in ("empty", "header", "quoted")
+        faults = [
+            problem
+            for problem in checked.errors
+            if problem.line == 1 and problem.code not in ("empty", "header", "quoted")
         ]
-        if spoilt or not _same_columns(header, format):
+        if faults or not _same_columns(header, format):
             message = f"found {header[:80]!r}, expected {format.header!r}: its values may mean something else, too"
             report.add(1, 1, "header", message)
         else:
@@ -468,19 +485,19 @@ class _Mender:
         return ""
 
     def _placed(self, table: _Table) -> list[_Row]:
-        """The rows that must be there, in their order; what is missing here and there filled in."""
-        rows, format, wanted, where = table.rows, table.format, table.wanted, table.where
-        if format.row is None or format.row.first is None or (wanted is None and format.sparse):
-            return self._ordered(rows, wanted, where)
+        """Return the required rows in their order, with gaps filled."""
+        rows, format, template, where = table.rows, table.format, table.template, table.where
+        if format.row is None or format.row.first is None or (template is None and format.sparse):
+            return self._ordered(rows, template, where)
         have = grouped((row.video, row) for row in rows)
-        frames = {name: np.array(sorted(row.frame for row in own)) for name, own in have.items()}
+        frames = {name: np.array(sorted(row.frame for row in rows_of_video)) for name, rows_of_video in have.items()}
         first = format.row.first
-        if wanted is None:
+        if template is None:
             self._refuse_sparse(frames, first, where)
         must = (
-            {name: np.arange(first, own[-1] + 1) for name, own in frames.items() if own[-1] >= first}
-            if wanted is None
-            else {name: own.astype(np.int64) for name, own in frames_by_video(wanted).items()}
+            {name: np.arange(first, numbers[-1] + 1) for name, numbers in frames.items() if numbers[-1] >= first}
+            if template is None
+            else {name: numbers.astype(np.int64) for name, numbers in frames_by_video(template).items()}
         )
         if not table.video:
             self._refuse_pattern(frames, must, where)
@@ -489,19 +506,19 @@ class _Mender:
             do = _about_absent([name for name in have if name not in must])
             raise SubmissionError(f"{len(absent)} videos have no row", where=where, found=", ".join(absent[:3]), do=do)
         filled: list[_Row] = []
-        for name, own in must.items():
-            filled += self._filled(have[name], frames[name], own, format, where)
-        return self._ordered([*rows, *filled], wanted, where)
+        for name, numbers in must.items():
+            filled += self._filled(have[name], frames[name], numbers, format, where)
+        return self._ordered([*rows, *filled], template, where)
 
     def _refuse_sparse(self, have: Mapping[str, Frames], first: int, where: str) -> None:
-        """Refuse videos with a frame so far out that to list all frames before it would take long."""
-        for name, own in have.items():
-            length = int(own[-1]) - first + 1
-            if length > _SPARSEST * (len(own) + _SPARSEST):
-                raise _too_many(length - len(own), length, name, MOST_FILLED * length, where)
+        """Raise an error for a video with a frame number so high that listing all lower ones would take long."""
+        for name, numbers in have.items():
+            length = int(numbers[-1]) - first + 1
+            if length > _SPARSEST * (len(numbers) + _SPARSEST):
+                raise _too_many(length - len(numbers), length, name, MOST_FILLED * length, where)
 
     def _refuse_pattern(self, have: Mapping[str, Frames], must: Mapping[str, Frames], where: str) -> None:
-        pattern = find_pattern({name: own for name, own in have.items() if name in must}, must)
+        pattern = find_pattern({name: numbers for name, numbers in have.items() if name in must}, must)
         trusted = FILLED if self.options.trust_numbers else ()
         if pattern is not None and pattern.kind not in trusted:
             raise SubmissionError(pattern.message, where=where, do=pattern.way_on)
@@ -537,11 +554,11 @@ class _Mender:
             for k, column in enumerate(format.columns)
         )
 
-    def _ordered(self, rows: list[_Row], wanted: Template | None, where: str) -> list[_Row]:
-        if wanted is not None and wanted.ordered:
-            return self._as_in_template(rows, wanted, where)
-        if wanted is not None:
-            keep = {(name, frame) for name, own in frames_by_video(wanted).items() for frame in own.tolist()}
+    def _ordered(self, rows: list[_Row], template: Template | None, where: str) -> list[_Row]:
+        if template is not None and template.ordered:
+            return self._as_in_template(rows, template, where)
+        if template is not None:
+            keep = {(name, frame) for name, numbers in frames_by_video(template).items() for frame in numbers.tolist()}
             rows = self._without(rows, keep)
         place: dict[str, int] = {}
         for row in rows:
@@ -549,16 +566,16 @@ class _Mender:
         if all(row.line for row in rows):
             return rows  # as they were
         ordered = sorted(rows, key=lambda row: (place[row.video], row.frame))
-        given = [row for row in rows if row.line]
-        moved = sum(a is not b for a, b in zip(given, [row for row in ordered if row.line], strict=True))
+        rows_of_file = [row for row in rows if row.line]
+        moved = sum(a is not b for a, b in zip(rows_of_file, [row for row in ordered if row.line], strict=True))
         if moved:
             self.changes["rows put in the order of videos and frames, as some had to be filled in"] += moved
         return ordered
 
-    def _as_in_template(self, rows: list[_Row], wanted: Template, where: str) -> list[_Row]:
+    def _as_in_template(self, rows: list[_Row], template: Template, where: str) -> list[_Row]:
         places = {
-            (wanted.videos[video], frame): k
-            for k, (video, frame) in enumerate(zip(wanted.video.tolist(), wanted.frame.tolist(), strict=True))
+            (template.videos[video], frame): k
+            for k, (video, frame) in enumerate(zip(template.video.tolist(), template.frame.tolist(), strict=True))
         }
         rows = self._without(rows, places)
         at = [places[row.video, row.frame] for row in rows if row.line]
@@ -568,16 +585,16 @@ class _Mender:
         if len(ordered) < len(places):
             there = {(row.video, row.frame) for row in ordered}
             name, frame = next(key for key in places if key not in there)
-            label = wanted.format.row.name(name, frame) if wanted.format.row else name
-            found, do = f"{len(places) - len(ordered)} of {len(places)} rows, the first is {label}", "Predict them"
-            raise SubmissionError("rows of the template are missing", where=where, found=found, do=do)
+            label = template.format.row.name(name, frame) if template.format.row else name
+            gap, do = f"{len(places) - len(ordered)} of {len(places)} rows, the first is {label}", "Predict them"
+            raise SubmissionError("rows of the template are missing", where=where, found=gap, do=do)
         return ordered
 
     def _without(self, rows: list[_Row], keep: Mapping[tuple[str, int], int] | set[tuple[str, int]]) -> list[_Row]:
-        kept = [row for row in rows if (row.video, row.frame) in keep]
-        if len(kept) < len(rows):
-            self.changes["rows that the template does not have removed"] += len(rows) - len(kept)
-        return kept
+        remaining_rows = [row for row in rows if (row.video, row.frame) in keep]
+        if len(remaining_rows) < len(rows):
+            self.changes["rows that the template does not have removed"] += len(rows) - len(remaining_rows)
+        return remaining_rows
 
 
 def _about_absent(others: Sequence[str]) -> str:
@@ -589,15 +606,15 @@ def _about_absent(others: Sequence[str]) -> str:
 
 
 def _like_header(line: str, format: Format) -> bool:
-    """Whether a line is the header, written otherwise: the same first name, or at least half of the names."""
+    """Tell if a line is the header in another spelling: it shares the first name, or at least half of the names."""
     fields, official = (plain_header(text).split(",") for text in (line, format.header))
     return fields[0] == official[0] or 2 * len(set(fields) & set(official)) >= len(official)
 
 
 def _same_columns(header: str, format: Format) -> bool:
-    """Tell whether a header's names mean the official ones in their order, as ``Happy`` means ``Happiness``.
+    """Tell if a header's names mean the official ones in their order, as ``Happy`` means ``Happiness``.
 
-    One that names a single column is right whatever it is called.
+    Any name is accepted for a single column.
     """
     named = format.row is not None
     fields, official = (plain_header(text).split(",")[named:] for text in (header, format.header))
@@ -607,7 +624,7 @@ def _same_columns(header: str, format: Format) -> bool:
 
 
 def _meant(field: str, official: Sequence[str]) -> int:
-    """The place of the name that is meant; -1 where none or several may be."""
+    """Return the place of the official name that a field means; -1 if the field fits none or several."""
     if field in official:
         return official.index(field)
     start = field[:_ENOUGH_LETTERS]
@@ -616,7 +633,7 @@ def _meant(field: str, official: Sequence[str]) -> int:
 
 
 def _same_values(a: str, b: str) -> bool:
-    """Tell whether two texts are the same numbers: ``0.50`` is ``0.5``."""
+    """Tell if two texts hold equal numbers, such as ``0.50`` and ``0.5``."""
     if a == b:
         return True
     one, other = a.split(","), b.split(",")
@@ -631,18 +648,18 @@ def _written(rows: Sequence[_Row], format: Format, header: str) -> bytes:
 
 
 def _named_lines(errors: Sequence[Problem], rows: Sequence[_Row], where: str, header: bool) -> list[Problem]:
-    """Problems of the respelled file, with the lines of the one that is mended."""
+    """Return problems of the respelled file with the line numbers of the original file."""
     named = []
-    for found in errors:
-        at = found.line - 1 - header
-        line = rows[at].line if 0 <= at < len(rows) else found.line
-        named.append(Problem(where, line, found.column, found.code, found.message, found.severity))
+    for problem in errors:
+        at = problem.line - 1 - header
+        line = rows[at].line if 0 <= at < len(rows) else problem.line
+        named.append(Problem(where, line, problem.column, problem.code, problem.message, problem.severity))
     return named
 
 
 def _refuse(errors: Sequence[Problem], n: int, where: str, way_on: str = "") -> None:
     if errors:
-        shown = "\n".join(f"  {found}" for found in errors[:5])
+        shown = "\n".join(f"  {problem}" for problem in errors[:5])
         more = f"\n{way_on}" if way_on else ""
         raise SubmissionError(
             f"{where}: {counted(n, 'problem')} that can't be mended without making up predictions:\n{shown}{more}"

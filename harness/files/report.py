@@ -1,4 +1,4 @@
-"""What a check found: every kind of problem with its place and its full count, the first few of each kind shown."""
+"""Report of a check: problems with their places, the full count of each kind, and the first few of it in words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN_PER_KIND = 5
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where, what kind, what was found and expected."""
+    """One problem of a file: its place, its kind, and a message with the text found and expected."""
 
     where: str
     line: int
@@ -24,22 +24,25 @@ class Problem:
     severity: str = "error"
 
     def __str__(self) -> str:
+        """Return the problem in one line, with its place first."""
         place = f"{self.where}:{self.line}:{self.column}" if self.line else self.where
         return f"{place}: {self.severity} [{self.code}] {self.message}"
 
 
 @dataclass
 class Report:
-    """What a check found. At most :data:`SHOWN_PER_KIND` problems of a kind are kept; all are counted.
+    """Result of a check. It keeps at most :data:`SHOWN_PER_KIND` problems of a kind and counts all.
 
     Attributes:
-        where: the file, folder or archive member.
-        format: name of the format that it was held against.
-        rows: rows that it has, the header left out.
-        videos: different videos or clips.
-        assumed: what was taken for granted.
-        tables: how many tables stand side by side, such as trials.
-        noun: what these are called.
+        where: the checked file, folder or archive member.
+        format: name of the format that the check used.
+        problems: the problems kept.
+        counts: number of problems by severity and code.
+        rows: number of rows, without the header.
+        videos: number of different videos or clips.
+        assumed: assumptions of the check, in words.
+        tables: number of tables side by side, such as trials.
+        noun: name of these tables, in plural.
     """
 
     where: str
@@ -53,7 +56,7 @@ class Report:
     noun: str = "predictions"
 
     def __repr__(self) -> str:
-        """Return one line: whether there are errors, and what the submission holds."""
+        """Return one line: the number of errors, and the size of the submission."""
         state = "without errors" if self.valid else f"NOT valid, {self.n_errors:,} errors"
         return f"<Report {self.format}: {state}, {self.size}>"
 
@@ -68,7 +71,7 @@ class Report:
         return write_html(Table(repr(self).strip("<>"), columns, rows, notes=tuple(self.assumed)))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row per problem that was kept, with its place, kind and words."""
+        """Return a data frame with a row per kept problem: its place, kind and message."""
         import pandas as pd
 
         names = ["where", "line", "column", "severity", "code", "message"]
@@ -76,12 +79,12 @@ class Report:
 
     @property
     def size(self) -> str:
-        """What the submission holds, in words: rows, and trials or videos."""
+        """Size of the submission, in words: rows, and trials or videos."""
         videos = f"{self.videos} videos" if self.tables < 2 else f"{self.tables} {self.noun} of {self.videos} videos"
         return f"{self.rows:,} rows, {videos}"
 
     def wants(self, code: str, severity: str = "error") -> bool:
-        """Whether one more of this kind would be shown: its message need not be made up otherwise."""
+        """Tell if one more problem of this kind would be kept. Otherwise its message is superfluous."""
         return self.counts[severity, code] < SHOWN_PER_KIND
 
     def add(
@@ -93,15 +96,15 @@ class Report:
         self.counts[severity, code] += 1
 
     def count(self, code: str, n: int, severity: str = "error") -> None:
-        """Count ``n`` more of a kind, of which none is shown."""
+        """Count ``n`` more problems of a kind without keeping a message."""
         if n > 0:
             self.counts[severity, code] += n
 
     def merge(self, other: Report) -> None:
-        """Take in the report of a part: a file of a folder, a member of an archive."""
-        for found in other.problems:
-            if sum(p.code == found.code and p.severity == found.severity for p in self.problems) < SHOWN_PER_KIND:
-                self.problems.append(found)
+        """Add the report of a part: a file of a folder, or a member of an archive."""
+        for problem in other.problems:
+            if sum(p.code == problem.code and p.severity == problem.severity for p in self.problems) < SHOWN_PER_KIND:
+                self.problems.append(problem)
         self.counts += other.counts
         self.rows += other.rows
         self.videos += other.videos
@@ -109,15 +112,15 @@ class Report:
 
     @property
     def errors(self) -> list[Problem]:
-        """Errors that were kept, in file order."""
+        """Kept errors, in the order of the file."""
         return sorted((p for p in self.problems if p.severity == "error"), key=lambda p: (p.line, p.column))
 
     @property
     def n_errors(self) -> int:
-        """All errors, those that were not kept included."""
+        """Number of all errors, kept or only counted."""
         return sum(n for (severity, _), n in self.counts.items() if severity == "error")
 
     @property
     def valid(self) -> bool:
-        """No error; warnings may be there."""
+        """True without errors; warnings are allowed."""
         return self.n_errors == 0

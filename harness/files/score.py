@@ -1,4 +1,4 @@
-"""Score a submission against labels."""
+"""Scores of a submission against labels."""
 
 from __future__ import annotations
 
@@ -29,9 +29,12 @@ class Scored:
     """A submission's score.
 
     Attributes:
-        decisions: of each labelled video, as they were scored.
-        notes: what was left out, what was assumed.
-        labels: where the labels were read from.
+        card: the scores.
+        truth: the labels.
+        submission: the checked submission.
+        decisions: scored decisions of each labelled video.
+        notes: videos and rows left out, and assumptions, in words.
+        labels: file or folder that the labels come from.
     """
 
     card: ScoreCard
@@ -53,12 +56,15 @@ def score_submission(
     """Check a file, folder or zip, join it with labels by video and frame, and score it.
 
     Args:
-        labels: see :func:`harness.files.labels.truth.read_truth`; or a function that names them for a task.
-        task: short name; found out from the file where it can be.
-        template: the organisers' rows, if these are to be checked too.
+        path: the file, folder or zip.
+        labels: file or folder for :func:`harness.files.labels.truth.read_truth`, or a function from a task's short name
+            to it.
+        task: short name of the task; by default recognised from the file.
+        edition: number of the competition's edition, for formats that differ between editions.
+        template: the organisers' rows, to check the submission against them too.
 
     Raises:
-        DataError: no labels, or some that can't be read.
+        DataError: labels are missing or unreadable.
         SubmissionError: the submission is malformed, or has no row for a frame with a label.
     """
     place_of: Callable[[str], Path] = functools.cache(labels) if callable(labels) else lambda _: labels
@@ -74,17 +80,17 @@ def score_submission(
         submission = open_submission(path, task=task, edition=edition, known=False, videos=tuple(truth.labels))
     _refuse_names(submission, path, place)
     decisions, notes = _decisions(submission, truth)
-    notes += [str(found) for found in submission.report.problems if found.code == "file-name"]
+    notes += [str(problem) for problem in submission.report.problems if problem.code == "file-name"]
     notes += truth.notes
-    own = (TASKS | OTHER_TASKS)[truth.task]
-    statistics = video_statistics(own, metric_for(own), truth.labels, decisions)
-    persons = persons_by_name(own.name, truth.labels)
-    card = score_card(own, tuple(truth.labels), statistics, persons)
+    scored_task = (TASKS | OTHER_TASKS)[truth.task]
+    statistics = video_statistics(scored_task, metric_for(scored_task), truth.labels, decisions)
+    persons = persons_by_name(scored_task.name, truth.labels)
+    card = score_card(scored_task, tuple(truth.labels), statistics, persons)
     return Scored(card, truth, submission, decisions, tuple(notes), place)
 
 
 def _refuse_other_level(submission: Submission, truth: Truth, path: Path, labels: Path) -> None:
-    """Refuse rows of frames beside labels of videos, and the reverse."""
+    """Raise an error for rows of frames with labels of videos, or the reverse."""
     if submission.format.task != truth.task:
         level = (TASKS | OTHER_TASKS)[truth.task].level
         what = f"{labels} has labels of {truth.task}, a row per {level}"
@@ -93,10 +99,10 @@ def _refuse_other_level(submission: Submission, truth: Truth, path: Path, labels
 
 
 def _refuse_names(submission: Submission, path: Path, labels: Path) -> None:
-    """Refuse names of videos that are spelled otherwise than those of the labels."""
+    """Raise an error for names of videos in another spelling than in the labels."""
     report = submission.report
     if ("error", "name") in report.counts:
-        first = next(found for found in report.errors if found.code == "name")
+        first = next(problem for problem in report.errors if problem.code == "name")
         command = f"abaw repair {shlex.quote(str(path))} OUT --labels {shlex.quote(str(labels))}"
         do = f"Write them as the labels have them: {command}"
         what = f"{report.counts['error', 'name']} names of videos are spelled otherwise"
@@ -110,7 +116,7 @@ def score_file(path: Path, task: object, labels: Path) -> tuple[ScoreCard, list[
 
 
 def _decisions(submission: Submission, truth: Truth) -> tuple[Mapping[str, npt.NDArray[Any]], list[str]]:
-    """What was predicted for each labelled video, and notes on what was left out."""
+    """Return the decisions for each labelled video, and notes on the rows and videos left out."""
     table = _joined(submission)
     first = (submission.format.row.first if submission.format.row else 1) or 0
     notes: list[str] = []
@@ -124,7 +130,7 @@ def _decisions(submission: Submission, truth: Truth) -> tuple[Mapping[str, npt.N
         )
     if truth.rows is None:
         counts = truth.n_frames
-        longer = [name for name, own in table.frames.items() if name in counts and own.max() > counts[name]]
+        longer = [name for name, numbers in table.frames.items() if name in counts and numbers.max() > counts[name]]
         if longer:
             notes.append(f"{len(longer)} videos have rows beyond their last label, left out: {longer[:3]}")
         counted = {name: valid_rows(values, TASKS[truth.task]) for name, values in truth.labels.items()}
@@ -138,17 +144,17 @@ def _decisions(submission: Submission, truth: Truth) -> tuple[Mapping[str, npt.N
 
 
 def _fewer(frames: npt.NDArray[np.int32], n: int, first: int) -> bool:
-    """Whether some of a video's n frames have no row."""
+    """Tell if some of a video's n frames have no row."""
     return int(((frames >= first) & (frames < first + n)).sum()) < n
 
 
 def _joined(submission: Submission) -> PredictionTable:
-    """All parts of a submission as one table by video.
+    """Return all parts of a submission as one table by video.
 
     Raises:
         SubmissionError: a part is malformed, or there are several trials.
     """
-    despite = () if submission.format.whole else ("range",)  # real values out of range are as good as any
+    despite = () if submission.format.whole else ("range",)  # real values out of range can be scored
     require_valid(submission.report, despite)
     parts = [table_of(checked, despite=despite) for checked in submission.parts.values()]
     if len(parts) > 1 and not submission.format.per_video:
@@ -158,26 +164,27 @@ def _joined(submission: Submission) -> PredictionTable:
             found=", ".join(submission.parts),
             do="Score one file",
         )
-    frames = {name: own for part in parts for name, own in part.frames.items()}
-    values = {name: own for part in parts for name, own in part.values.items()}
+    frames = {name: arrays for part in parts for name, arrays in part.frames.items()}
+    values = {name: arrays for part in parts for name, arrays in part.values.items()}
     return PredictionTable(submission.format, frames, values, submission.report)
 
 
 def _in_rows_of(truth: Truth, submission: Submission) -> Mapping[str, npt.NDArray[Any]]:
-    """Decisions for the rows that have labels, by video."""
+    """Return the decisions for the labelled rows, by video."""
     checked = next(iter(submission.parts.values()))
-    wanted, rows = truth.rows, checked.rows
-    if wanted is None:
+    labelled, rows = truth.rows, checked.rows
+    if labelled is None:
         return {}
-    place = wanted.places(rows)
-    found = np.full(len(wanted), -1)
-    found[place[place >= 0]] = np.flatnonzero(place >= 0)
-    if (found < 0).any():
-        k = int(np.flatnonzero(found < 0)[0])
-        name = write_names(wanted.videos, wanted.video[k : k + 1], wanted.frame[k : k + 1], wanted.format)[0]
+    place = labelled.places(rows)
+    row_of_label = np.full(len(labelled), -1)
+    row_of_label[place[place >= 0]] = np.flatnonzero(place >= 0)
+    if (row_of_label < 0).any():
+        k = int(np.flatnonzero(row_of_label < 0)[0])
+        name = write_names(labelled.videos, labelled.video[k : k + 1], labelled.frame[k : k + 1], labelled.format)[0]
         raise SubmissionError(
-            f"{checked.report.where}: {int((found < 0).sum())} of {len(wanted)} labelled rows have no prediction, the "
-            f"first is {name}. Give the labels of the predicted split alone: those here are of {wanted.where}."
+            f"{checked.report.where}: {int((row_of_label < 0).sum())} of {len(labelled)} labelled rows have no "
+            f"prediction, the first is {name}. Give the labels of the predicted split alone: those here are "
+            f"of {labelled.where}."
         )
-    values = rows.values[found]
-    return {name: values[places] for name, places in wanted.by_video()}
+    values = rows.values[row_of_label]
+    return {name: values[places] for name, places in labelled.by_video()}

@@ -1,8 +1,8 @@
-"""Other spellings whose meaning is certain: one list, which ``abaw validate`` names and ``abaw repair`` mends.
+"""Unofficial spellings with a certain meaning: ``abaw validate`` names them, ``abaw repair`` mends them.
 
-A spelling that any reader takes for what was meant is a warning; one that the organisers' reader may refuse or take for
-something else is an error. Spellings with two meanings are not in this list: a quoted ``"-1,0"`` may be one number or
-two, a control character may stand for anything.
+A spelling that every reader understands is a warning. A spelling that the organisers' reader may refuse or misread is
+an error. Spellings with two meanings are left out of this list: a quoted ``"-1,0"`` may be one number or two, and a
+control character may replace any text.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Spelling:
-    """Another spelling.
+    """Spelling that differs from the official one.
 
     Attributes:
-        mended: what ``abaw repair`` says that it did, counted by line.
+        severity: severity of the problem in a report.
+        mended: the change by ``abaw repair`` in words, counted by line.
     """
 
     severity: Severity
@@ -59,16 +60,16 @@ SPELLINGS: dict[str, Spelling] = {
 NAME_CODES = frozenset(
     {"backslash", "extension", "padding", "frame-name", "name", "quoted", "blank", "space", "repeated-header"}
 )
-"""Spellings of a row's name, and rows that are none: a template may have none of these."""
+"""Codes of spellings of a row's name and of lines that are no rows: a template may contain none."""
 
 NO_ROWS = frozenset({"blank", "repeated-header"})
-"""Lines that are no rows. Where line k is frame k, they move all that follow: errors there, and not to be mended."""
+"""Codes of lines that are no rows. They are errors in formats whose line k is frame k, as they move later frames."""
 
 _VIDEO_FILE = re.compile(rf"{FILM}$", re.IGNORECASE)
 _IMAGE = r"\.(?P<extension>jpe?g|png|webp|bmp)"
 _LOOSE = {
     FRAME: re.compile(
-        # OpenFace writes frame_det_00_000001.bmp, scripts frame_00001.jpg, 00001, or the video's name again
+        # OpenFace writes frame_det_00_000001.bmp; scripts write frame_00001.jpg, 00001, or repeat the video's name
         r"(?P<of>(?:.*/)?(?P<last>[^/]+))/(?P<word>(?:frame|img|image)_?|frame_det_00_|(?P=last)_)?"
         rf"(?P<frame>[0-9]{{1,9}})(?:{_IMAGE})?",
         re.IGNORECASE,
@@ -89,7 +90,7 @@ _BLANKS = " \t"
 
 @dataclass(frozen=True)
 class Found:
-    """One thing about a line: its kind, its column, from 1, and the message."""
+    """Note on the spelling of a line: its kind, its column, from 1, and the message."""
 
     code: str
     column: int
@@ -98,11 +99,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Plain:
-    """A line in its plainest spelling.
+    """Line in its plainest spelling.
 
     Attributes:
-        text: name and values; ``None`` for a line that is no row, such as a blank one, or that has two meanings.
-        found: what was respelled, and, where ``text`` is ``None``, why.
+        text: name and values; ``None`` for a line with two meanings, or for a line between rows, such as a blank one.
+        found: notes on each change, or on the reason why ``text`` is ``None``.
     """
 
     text: str | None
@@ -110,13 +111,13 @@ class Plain:
 
 
 def plain_name(of: str) -> str:
-    """The name of a video without the folders before it and the extension of a video file."""
+    """Return the name of a video, with folders before it and the extension of a video file removed."""
     base = of.rstrip("/").rpartition("/")[2].strip(_BLANKS)
     return _VIDEO_FILE.sub("", base) or of
 
 
 def is_plain(of: str, format: Format) -> bool:
-    """Whether a video's name in a row needs no respelling."""
+    """Tell if a video's name in a row is in its plainest spelling already."""
     if of and unusable(of):
         return False  # it would lead out of a folder, or can't be a file's
     if format.row is FRAME:
@@ -129,7 +130,7 @@ def is_plain(of: str, format: Format) -> bool:
 
 
 def is_row_name(field: str, format: Format) -> bool:
-    """Whether a field names a row of the format, in whatever spelling."""
+    """Tell if a field names a row of the format, in any spelling."""
     row = format.row
     return row is not None and _LOOSE[row].fullmatch(field.replace("\\", "/")) is not None
 
@@ -140,7 +141,7 @@ def shown(text: str) -> str:
 
 
 def _whole(text: str) -> str | None:
-    """The digits of a whole number that is written as a real one, as NumPy's savetxt does; None for any other text."""
+    """Return the digits of a whole number written as a real one, as by NumPy's savetxt; ``None`` for other text."""
     if match := _WHOLE_AS_REAL.fullmatch(text):
         return match[1]
     if not _WITH_EXPONENT.fullmatch(text):
@@ -150,10 +151,12 @@ def _whole(text: str) -> str | None:
 
 
 def plain_line(line: str, format: Format, names: Container[str] = ()) -> Plain:
-    """Respell one row.
+    """Return one line in its plainest spelling.
 
     Args:
-        names: of videos that stay as they are, whatever they look like: the template's.
+        line: the line, without its end.
+        format: official format of the file.
+        names: names of videos, such as the template's, which stay unchanged in any spelling.
     """
     if not line.isprintable():
         strange = next((k for k, c in enumerate(line) if not (c.isprintable() or c == "\t")), -1)
@@ -163,18 +166,18 @@ def plain_line(line: str, format: Format, names: Container[str] = ()) -> Plain:
         return Plain(None, (Found("blank", 1, "blank line"),))
     if format.header and _bare(line) == _bare(format.header):
         return Plain(None, (Found("repeated-header", 1, "the header again; expected a row"),))
-    found: list[Found] = []
-    text = _without_quotes(line, format, found)
+    notes: list[Found] = []
+    text = _without_quotes(line, format, notes)
     if text is None:
-        return Plain(None, tuple(found))
-    text = _without_blanks(_without_trailing_commas(text, format, found), found)
+        return Plain(None, tuple(notes))
+    text = _without_blanks(_without_trailing_commas(text, format, notes), notes)
     if format.row is None:
-        return Plain(_plain_values(text, 1, format, found), tuple(found))
+        return Plain(_plain_values(text, 1, format, notes), tuple(notes))
     if "\t" in text:  # inside a name or a value
         return _strange(line, line.index("\t"))
     name, comma, values = text.partition(",")
-    name = _plain_row_name(name, format, names, found)
-    return Plain(name + comma + _plain_values(values, len(name) + 2, format, found), tuple(found))
+    name = _plain_row_name(name, format, names, notes)
+    return Plain(name + comma + _plain_values(values, len(name) + 2, format, notes), tuple(notes))
 
 
 def _strange(line: str, at: int) -> Plain:
@@ -187,8 +190,8 @@ def _bare(line: str) -> str:
     return "".join(line.replace('"', "").split()).rstrip(",").casefold()
 
 
-def _without_quotes(line: str, format: Format, found: list[Found]) -> str | None:
-    """The line without quotes; ``None`` where these hold a comma that may be a decimal one."""
+def _without_quotes(line: str, format: Format, notes: list[Found]) -> str | None:
+    """Return the line without quotes; ``None`` if quotes enclose a comma that may be a decimal one."""
     if '"' not in line:
         return line
     at = line.index('"') + 1
@@ -202,45 +205,45 @@ def _without_quotes(line: str, format: Format, found: list[Found]) -> str | None
             fields = ['"']
         if any("," in field for field in fields):
             message = f"found {line[:60]!r}: the comma inside the quotes may part two values or be a decimal comma"
-            found.append(Found("quoted-comma", at, message))
+            notes.append(Found("quoted-comma", at, message))
             return None
     if any('"' in field for field in fields):
-        found.append(Found("quotes", at, f"found {line[:60]!r}, expected no quotes"))
+        notes.append(Found("quotes", at, f"found {line[:60]!r}, expected no quotes"))
         return None
-    found.append(Found("quoted", at, f"found {line[:60]!r}, expected no quotes"))
+    notes.append(Found("quoted", at, f"found {line[:60]!r}, expected no quotes"))
     return ",".join(fields)
 
 
-def _without_trailing_commas(text: str, format: Format, found: list[Found]) -> str:
+def _without_trailing_commas(text: str, format: Format, notes: list[Found]) -> str:
     bare = text.rstrip(_BLANKS)
     stripped = bare.rstrip(",")
     if stripped == bare or not stripped or (format.row is not None and "," not in stripped):
         return text
     n = len(bare) - len(stripped)
-    found.append(Found("trailing-comma", len(stripped) + 1, f"{n} trailing commas"))
+    notes.append(Found("trailing-comma", len(stripped) + 1, f"{n} trailing commas"))
     return stripped
 
 
-def _without_blanks(text: str, found: list[Found]) -> str:
+def _without_blanks(text: str, notes: list[Found]) -> str:
     fields = text.split(",")
     bare = [field.strip(_BLANKS) for field in fields]
     column = 1
     for field, plain in zip(fields, bare, strict=True):
         if plain and field != plain:
-            found.append(Found("space", column, f"found {shown(field)}, expected no space around it"))
+            notes.append(Found("space", column, f"found {shown(field)}, expected no space around it"))
         column += len(field) + 1
     return ",".join(bare)
 
 
-def _plain_row_name(name: str, format: Format, names: Container[str], found: list[Found]) -> str:
-    """The first field in its plainest spelling; as it is, where it is no name."""
+def _plain_row_name(name: str, format: Format, names: Container[str], notes: list[Found]) -> str:
+    """Return the first field in its plainest spelling; unchanged if it names no row."""
     row = format.row
     if row is None:
         return name
     parsed = row.parse(name)
     if parsed and (is_plain(parsed[0], format) or parsed[0] in names):
         return name
-    text, before = name.replace("\\", "/"), len(found)
+    text, before = name.replace("\\", "/"), len(notes)
     if row is FRAME_NUMBER and _WITH_EXPONENT.fullmatch(text):
         text = f"{_whole(text) or text}."
     match = _LOOSE[row].fullmatch(text)
@@ -249,31 +252,31 @@ def _plain_row_name(name: str, format: Format, names: Container[str], found: lis
     parts = match.groupdict()
     of = (parts.get("of") or "").strip(_BLANKS)
     if parts.get("of") != of and "of" in parts:
-        found.append(Found("space", 1, f"found {parts['of'][:40]!r}, expected no space around it"))
+        notes.append(Found("space", 1, f"found {parts['of'][:40]!r}, expected no space around it"))
     if "\\" in name:
-        found.append(Found("backslash", name.index("\\") + 1, f"found {name[:60]!r}, expected / between the parts"))
-    respelled = row.name(_plain_of(of, parts, format, names, found), int(parts.get("frame") or 0))
+        notes.append(Found("backslash", name.index("\\") + 1, f"found {name[:60]!r}, expected / between the parts"))
+    respelled = row.name(_plain_of(of, parts, format, names, notes), int(parts.get("frame") or 0))
     if row is FRAME_NUMBER and parts["point"] is not None:
-        found.append(Found("not-whole", 1, f"found {shown(name)}, expected {int(parts['frame'])}"))
+        notes.append(Found("not-whole", 1, f"found {shown(name)}, expected {int(parts['frame'])}"))
     elif row is FRAME and (parts["word"] or not parts["extension"]):
-        found.append(Found("frame-name", 1, f"found {name[:60]!r}, expected {respelled!r}"))
+        notes.append(Found("frame-name", 1, f"found {name[:60]!r}, expected {respelled!r}"))
     elif row in (FRAME, FRAME_FROM_ZERO) and parts["extension"] != "jpg":
-        found.append(Found("extension", 1, f"found .{parts['extension']!s}, expected .jpg"))
+        notes.append(Found("extension", 1, f"found .{parts['extension']!s}, expected .jpg"))
     elif row is CLIP_FILE and (parts["extension"] or "").casefold() != ".mp4":
-        found.append(Found("name", 1, f"found {name[:80]!r}, expected {respelled!r}"))
+        notes.append(Found("name", 1, f"found {name[:80]!r}, expected {respelled!r}"))
     elif row is CLIP_FILE and parts["extension"] != ".mp4":
-        found.append(Found("extension", 1, f"found {parts['extension']}, expected .mp4"))
+        notes.append(Found("extension", 1, f"found {parts['extension']}, expected .mp4"))
     digits = parts["of"] if row is CLIP_NUMBER else parts.get("frame")
     if digits and digits != (respelled if row is CLIP_NUMBER else row.name("", int(digits)).strip("/frame-.jpg")):
-        found.append(Found("padding", 1, f"found {name[:60]!r}, expected {respelled!r}"))
-    if respelled != name and len(found) == before:
-        found.append(Found("padding", 1, f"found {name[:60]!r}, expected {respelled!r}"))
+        notes.append(Found("padding", 1, f"found {name[:60]!r}, expected {respelled!r}"))
+    if respelled != name and len(notes) == before:
+        notes.append(Found("padding", 1, f"found {name[:60]!r}, expected {respelled!r}"))
     return respelled
 
 
-def _plain_of(of: str, parts: dict[str, str | None], format: Format, names: Container[str], found: list[Found]) -> str:
+def _plain_of(of: str, parts: dict[str, str | None], format: Format, names: Container[str], notes: list[Found]) -> str:
     row, plain, extra = format.row, of, ""
-    if of in names and row is not CLIP_NUMBER:  # whose folder and extension are no part of ``of``
+    if of in names and row is not CLIP_NUMBER:  # ``of`` lacks the folder and the extension of these
         return of
     if row is FRAME:
         plain = plain_name(of)
@@ -289,20 +292,20 @@ def _plain_of(of: str, parts: dict[str, str | None], format: Format, names: Cont
             extra = ""
     if (plain != of and row is not CLIP_NUMBER) or extra:
         whole = of if not extra else f"{parts['above'] or ''}{of}{parts['extension'] or ''}"
-        found.append(Found("name", 1, difference(whole, plain)))
+        notes.append(Found("name", 1, difference(whole, plain)))
     return plain
 
 
-def _plain_values(text: str, column: int, format: Format, found: list[Found]) -> str:
+def _plain_values(text: str, column: int, format: Format, notes: list[Found]) -> str:
     fields = text.split(",")
     if len(fields) != len(format.columns):
         return text
-    for k, (field, wanted) in enumerate(zip(fields, format.columns, strict=True)):
-        if wanted.whole and (digits := _whole(field)) is not None:
-            found.append(Found("not-whole", column, f"found {shown(field)}, expected {wanted.expected}"))
+    for k, (field, official) in enumerate(zip(fields, format.columns, strict=True)):
+        if official.whole and (digits := _whole(field)) is not None:
+            notes.append(Found("not-whole", column, f"found {shown(field)}, expected {official.expected}"))
             fields[k] = digits
-        elif wanted.whole and (wanted.low, wanted.high) == (0, 1) and field.casefold() in ("true", "false"):
-            found.append(Found("boolean", column, f"found {field!r}, expected 1 or 0"))
+        elif official.whole and (official.low, official.high) == (0, 1) and field.casefold() in ("true", "false"):
+            notes.append(Found("boolean", column, f"found {field!r}, expected 1 or 0"))
             fields[k] = "1" if field.casefold() == "true" else "0"
         column += len(field) + 1
     return ",".join(fields)

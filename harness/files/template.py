@@ -1,4 +1,4 @@
-"""Which rows a submission must have: the organisers' template, or what is known of the real test sets."""
+"""Rows that a submission must have: those of the organisers' template, or those known of the real test sets."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _TEST_COUNTS = {"EXPR": "expr_test_n", "VA": "va_test_n", "AU": "au_test_n"}
 
 @dataclass(frozen=True, kw_only=True)
 class Template(Rows):
-    """The rows that a submission must have.
+    """Rows that a submission must have.
 
     Attributes:
-        where: the file that they were read from, or what else they come from.
-        format: of the file.
-        dummy: what stands behind every name, if that is the same everywhere: organisers' dummy values, or nothing.
-        ordered: whether the order of the rows is known.
-        headers: by video, of files a video each, where the file spells it in another way than the format.
-        assembled: the rows follow from a list of videos; ``where`` is that list, and no template.
+        where: file that the rows were read from, or their other origin in words.
+        format: format of the file.
+        dummy: text behind the name in every row, such as organisers' dummy values or ``""``; ``None`` if rows differ.
+        ordered: True if the order of the rows is known.
+        headers: header by video, for files per video whose header differs from the format's.
+        assembled: True if the rows follow from a list of videos; ``where`` is then that list.
     """
 
     where: str
@@ -50,7 +50,7 @@ class Template(Rows):
 
     @property
     def path(self) -> Path | None:
-        """File or folder for ``--template``; ``None`` where rows come from elsewhere, as those of EMI's test folder."""
+        """File or folder for ``--template``; ``None`` if the rows come from elsewhere, such as EMI's test folder."""
         if self.assembled:
             return None
         place = Path(self.where)
@@ -62,21 +62,21 @@ class Template(Rows):
         return self.counts()
 
     def names(self) -> list[str]:
-        """First field of each row, in order."""
+        """Return the first field of each row, in order."""
         return write_names(self.videos, self.video, self.frame, self.format)
 
     def places(self, rows: Rows) -> npt.NDArray[np.int64]:
-        """Where in this template each row of a file belongs, ``(len(rows),)``; -1 where it does not."""
+        """Return the place of each row of a file in this template, int64 ``(len(rows),)``; -1 for an unknown row."""
         known = {name: k for k, name in enumerate(self.videos)}
         video = np.array([known.get(name, -1) for name in rows.videos], np.int64)[rows.video]
         key = np.where(video >= 0, video << 32 | rows.frame, -1)
-        wanted = self.key()
-        order = np.argsort(wanted, kind="stable")
-        at = np.minimum(np.searchsorted(wanted, key, sorter=order), len(wanted) - 1)
-        return np.where(wanted[order[at]] == key, order[at], -1)
+        keys = self.key()
+        order = np.argsort(keys, kind="stable")
+        at = np.minimum(np.searchsorted(keys, key, sorter=order), len(keys) - 1)
+        return np.where(keys[order[at]] == key, order[at], -1)
 
     def fingerprint(self) -> str:
-        """Hash of the rows' names and order, and of headers that differ; dummy values don't count."""
+        """Return a hash of the rows' names and order, and of headers that differ; dummy values are left out."""
         if self.format.per_video:
             digest = hashlib.sha256(repr((self.videos, sorted(self.headers.items()))).encode())
             digest.update(self.key().tobytes())
@@ -85,18 +85,18 @@ class Template(Rows):
 
 
 def task_of_header(line: str) -> Task | None:
-    """The task whose one-file header ``line`` is, or ``None``."""
+    """Return the task that has this line as the header of its one-file format, or ``None``."""
     header = line.strip().lstrip("\ufeff")
     return next((task for task in TASKS.values() if task.header and task.submission_header == header), None)
 
 
 STRUCTURAL = NAME_CODES | {"location", "duplicate", "control", "quoted-comma", "quotes"}
-"""Kinds of problems that a template may not have: its rows are what a submission is held against."""
+"""Codes of problems that a template may not have, as submissions are compared with its rows."""
 
 
 @functools.cache
 def test_set_counts(task: str) -> Mapping[str, int]:
-    """Official frame count of each video of the real test set, by name; empty for a task of which none are known.
+    """Return the official frame count of each video of the real test set, by name; empty for a task without known ones.
 
     Source: outputs printed in public notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
     """
@@ -106,23 +106,23 @@ def test_set_counts(task: str) -> Mapping[str, int]:
 
 @functools.cache
 def affwild2_videos() -> frozenset[str]:
-    """Names of all videos of Aff-Wild2, those of people at the left and the right included.
+    """Return the names of all videos of Aff-Wild2, including videos of persons at the left and the right.
 
-    Source: as of :func:`test_set_counts`.
+    Source: see :func:`test_set_counts`.
     """
     return frozenset(row["name"] for row in affwild2_table())
 
 
 def affwild2_table() -> list[dict[str, str]]:
-    """Return the rows of the table of Aff-Wild2's videos, with their frame counts as texts."""
+    """Return the rows of the table of Aff-Wild2's videos; frame counts are texts."""
     text = (resources.files("harness") / "reference" / "affwild2_frame_counts.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 def known_names(names: Collection[str], format: Format) -> frozenset[str]:
-    """Return the names that videos of a format have, where these are known: those of Aff-Wild2.
+    """Return the known names of a format's videos: those of Aff-Wild2.
 
-    Empty where at most half of ``names`` can be read as such: they may belong to another data set.
+    The set is empty if at most half of ``names`` fit a known name: they may belong to another data set.
     """
     known = affwild2_videos()
     if format.row not in (FRAME, None) or format.task == "CE":  # compound expressions have a data set of their own
@@ -132,7 +132,7 @@ def known_names(names: Collection[str], format: Format) -> frozenset[str]:
 
 
 def known_test_set(format: Format) -> Template | None:
-    """The rows of the real test set as far as they are known: names and counts, not their order."""
+    """Return the known rows of the real test set: names and frame counts, in unknown order; ``None`` if unknown."""
     counts = test_set_counts(format.task)
     if not counts or format.row is not FRAME:
         return None
@@ -140,13 +140,13 @@ def known_test_set(format: Format) -> Template | None:
 
 
 def dense_template(counts: Mapping[str, int], format: Format, where: str, *, ordered: bool = False) -> Template:
-    """Return a row per frame of these videos; of clips, whose rows have no numbers, one each.
+    """Return a template with a row per frame of each video, or a row per clip in formats without frame numbers.
 
     Args:
         counts: frames by video; 1 for a clip.
-        format: of the file.
-        where: the rows come from.
-        ordered: whether they are in the order that a file must have.
+        format: format of the file.
+        where: origin of the rows, for messages.
+        ordered: True if the rows have the order that a file must have.
     """
     first = (format.row.first if format.row else 1) or 0
     sizes = np.array(list(counts.values()), np.int64)
@@ -166,7 +166,7 @@ def read_template(path: Path, task: Task | Format) -> Template:
     """Read a template (5th edition: blank values; 6th on: dummy values).
 
     Raises:
-        SubmissionError: not a template of ``task``; the message gives the line.
+        SubmissionError: the file is no template of ``task``; the message names the line.
     """
     format = format_named(task.name) if isinstance(task, Task) else task
     data = read_or_refuse(path, "can't read the template", SubmissionError)
@@ -185,14 +185,19 @@ def read_template(path: Path, task: Task | Format) -> Template:
             )
     if at == len(data) or not data.strip():
         raise SubmissionError("the template has no rows", where=path)
-    found = cut_template(data, at, test_set_counts(format.task)) if format.row is FRAME else None
-    if found and found[0].frame.all() and not found[0].repeated() and all(is_plain(v, format) for v in found[0].videos):
-        return Template(**vars(found[0]), where=str(path), format=format, dummy=found[1])
+    cut_rows = cut_template(data, at, test_set_counts(format.task)) if format.row is FRAME else None
+    if (
+        cut_rows
+        and cut_rows[0].frame.all()
+        and not cut_rows[0].repeated()
+        and all(is_plain(v, format) for v in cut_rows[0].videos)
+    ):
+        return Template(**vars(cut_rows[0]), where=str(path), format=format, dummy=cut_rows[1])
     return _line_by_line(path, data[at:], 2 if at else 1, format)
 
 
 def _line_by_line(path: Path, body: bytes, first: int, format: Format) -> Template:
-    """As :func:`cut_template`, for every format, and exact about the line that is wrong."""
+    """Read a template line by line; slower than :func:`cut_template`, for every format, and errors name the line."""
     where = str(path)
     try:
         text = body.decode()

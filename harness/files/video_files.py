@@ -1,4 +1,4 @@
-"""Formats with a file a video: the 3rd edition's EXPR, VA and AU, and violence detection."""
+"""Writer of formats with one file per video: the 3rd edition's EXPR, VA and AU, and violence detection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.files.template import Template
 from harness.system.atomic import atomic_folder, write_text
 
 FOLDER_NAME = "predictions"
-"""Where a run keeps them."""
+"""Name of the folder for these files in a run folder."""
 
 
 def write_videos(
@@ -28,21 +28,23 @@ def write_videos(
     template: Template | None = None,
     replace: bool = False,
 ) -> list[Path]:
-    """Write ``<video>.txt`` or ``.csv`` for each video, all or none.
+    """Write ``<video>.txt`` or ``.csv`` for each video; after an error none is left.
 
     Args:
-        folder: made anew; refused if it holds something, unless ``replace``.
+        folder: folder to create.
+        format: format with one file per video.
         decisions: official values of each video, frames 1 to n.
         template: the videos and rows to write, in its order, under each file's own header; by default every video,
             every frame.
+        replace: replace a folder that holds files; otherwise such a folder is an error.
 
     Returns:
         The files, in the order of the template or of ``decisions``.
 
     Raises:
-        SubmissionError: the format has one file for all videos, a name is no file name, a value is not official, or the
-            template asks for a frame that has no decision.
-        StorageError: the folder is taken or can't be written.
+        SubmissionError: the format has one file for all videos, a name is unfit for a file, a value is out of range, or
+            the template has a frame without decision.
+        StorageError: the folder holds files already or can't be written.
     """
     if not format.per_video:
         raise SubmissionError(f"{format.name} is written into one file")
@@ -65,21 +67,23 @@ def _texts(
             yield video, video_text(format, values)
         return
     for video, places in template.by_video():
-        frames, given = template.frame[places], np.asarray(decisions.get(video, ()))
+        frames, predicted = template.frame[places], np.asarray(decisions.get(video, ()))
         first = (format.row.first if format.row else 1) or 0
-        beyond = frames[(frames < first) | (frames - first >= len(given))]
+        beyond = frames[(frames < first) | (frames - first >= len(predicted))]
         if len(beyond):
             what = f"no prediction for frame {beyond[0]} of {video}"
-            raise SubmissionError(what, where=template.where, found=f"{len(given)} predictions")
-        own = dataclasses.replace(format, header=template.headers.get(video, format.header))
-        yield video, video_text(own, given[frames - first], frames)
+            raise SubmissionError(what, where=template.where, found=f"{len(predicted)} predictions")
+        spelled_format = dataclasses.replace(format, header=template.headers.get(video, format.header))
+        yield video, video_text(spelled_format, predicted[frames - first], frames)
 
 
 def video_text(format: Format, values: npt.NDArray[Any], frames: npt.NDArray[np.int32] | None = None) -> str:
-    """Content of one video's file.
+    """Return the content of one video's file.
 
     Args:
-        frames: numbers that the rows get; by default they count from the format's first.
+        format: format of the file.
+        values: official values of the rows, of the format's shape.
+        frames: frame numbers of the rows; by default they count from the format's first.
 
     Raises:
         SubmissionError: a value is not official.

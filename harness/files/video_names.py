@@ -1,6 +1,6 @@
-"""Names of videos in another spelling than the known one: told only where they can be read in one way.
+"""Names of videos in another spelling than the known one: recognised only if exactly one known name fits.
 
-Tools add to a video's name: OpenFace writes ``102_aligned``, scripts ``102_pred`` or ``102.mp4``. Where the right names
+Tools add to a video's name: OpenFace writes ``102_aligned``, scripts ``102_pred`` or ``102.mp4``. If the right names
 are known, from a template, from labels or from the table of a real test set, such a name means one video for certain.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from harness.system.groups import grouped
 
 FILM = r"\.(?:mp4|m4v|mov|3gp|avi|mkv|webm|ts|mts|m2ts|mpg|mpeg|wmv|flv|wav|mp3)"
-"""Extensions of films and of their sound, at the end of a name, as a regular expression that ignores case."""
+"""Extensions of video and audio files, as a regular expression for the end of a name, to use without case."""
 
 _ADDED = re.compile(
     r"(?:[-_. ]+(?:cropped|crops?|aligned|faces?|frames?|images?|pred(?:s|icted|ictions?)?|results?|outputs?|labels?"
@@ -22,22 +22,22 @@ _ADDED = re.compile(
 )
 _FILM_AT_END = re.compile(rf"{FILM}$", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[-_. ]+")
-_OTHER_PERSON = re.compile(r"[-_. ]*(?:left|right|\d+)[-_. ]*", re.IGNORECASE)  # these tell videos apart
-_ENOUGH = 2  # names that must have the same rest before it counts as added by a tool
+_OTHER_PERSON = re.compile(r"[-_. ]*(?:left|right|\d+)[-_. ]*", re.IGNORECASE)  # these distinguish videos
+_ENOUGH = 2  # least number of names with one rest that counts as added by a tool
 
 
 def known_as(names: Collection[str], known: Collection[str]) -> dict[str, str]:
-    """Return the known name of each name that is spelled otherwise.
+    """Return the known name of each name in another spelling.
 
-    Names differ in case, in separators, in leading zeros, in folders before them, by what tools add (``_aligned``,
-    ``_pred``, ``.mp4``), or all of them begin or end with one and the same text.
+    Spellings differ in case, separators, leading zeros, folders before the name, or endings that tools add
+    (``_aligned``, ``_pred``, ``.mp4``); or all names begin or end with one text.
 
     Args:
-        names: as they stand in a submission.
-        known: as they must be.
+        names: names in a submission.
+        known: official names.
 
     Returns:
-        By name, the known one; names that can be read in several ways, and two names for one video, are left out.
+        The known name by name; names that fit several known ones, and two names for one video, are left out.
     """
     right = set(known)
     unknown = [name for name in dict.fromkeys(names) if name not in right]
@@ -52,18 +52,18 @@ def known_as(names: Collection[str], known: Collection[str]) -> dict[str, str]:
 
 
 def under_several(names: Collection[str], known: Collection[str]) -> dict[str, list[str]]:
-    """Return the videos that stand under several names, ``102`` and ``102_aligned``, with these names."""
+    """Return the videos that have several names, such as ``102`` and ``102_aligned``, each with its names."""
     right = set(known)
     unknown = [name for name in names if name not in right]
     if not unknown or not right:
         return {}
     read = _Index(right).read(unknown)
     by_video = grouped((read.get(name, name), name) for name in names if name in right or name in read)
-    return {video: own for video, own in by_video.items() if len(own) > 1}
+    return {video: names_of_video for video, names_of_video in by_video.items() if len(names_of_video) > 1}
 
 
 def difference(name: str, known: str) -> str:
-    """Return a message for a name that is spelled otherwise."""
+    """Return a message for a name in another spelling."""
     before, _, after = name.rpartition(known)
     surplus = [repr(part) for part in (before, after) if part]
     if known in name and surplus:
@@ -73,7 +73,7 @@ def difference(name: str, known: str) -> str:
 
 
 class _Index:
-    """Known names by what remains of them in a looser spelling."""
+    """Index of known names by their parts in a looser spelling."""
 
     def __init__(self, known: Collection[str]) -> None:
         self._levels: list[dict[tuple[str, ...], set[str]]] = [{}, {}]
@@ -85,12 +85,12 @@ class _Index:
                 self._ends.setdefault(end, set()).add(name)
 
     def read(self, names: Sequence[str]) -> dict[str, str]:
-        found = {}
+        video_by_name = {}
         for name in names:
             video = next((next(iter(videos)) for videos in self._candidates(name) if len(videos) == 1), None)
             if video is not None:
-                found[name] = video
-        return found
+                video_by_name[name] = video
+        return video_by_name
 
     def _candidates(self, name: str) -> Iterator[set[str]]:
         for level, by_key in enumerate(self._levels):
@@ -102,7 +102,7 @@ class _Index:
 
 
 def _key(name: str, level: int) -> tuple[str, ...]:
-    """The parts of a name in a looser spelling; from level 1 on without what tools add."""
+    """Return the parts of a name in a looser spelling; from level 1 on without the endings that tools add."""
     parts = [part for part in name.replace("\\", "/").casefold().split("/") if part not in ("", ".")]
     if parts and level:
         parts[-1] = without_additions(parts[-1])
@@ -119,19 +119,19 @@ def _ends(key: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def without_additions(name: str) -> str:
-    """Return a name without what tools add at its end; the name itself where nothing else would remain."""
+    """Return a name without the endings that tools add; the whole name if it consists of these alone."""
     while (shorter := _ADDED.sub("", _FILM_AT_END.sub("", name))) and shorter != name:
         name = shorter
     return name
 
 
 def without_film(name: str) -> str:
-    """Return a name without the extension of a film."""
+    """Return a name without the extension of a video or audio file."""
     return _FILM_AT_END.sub("", name) or name
 
 
 def _without_common_rest(names: Sequence[str], known: Collection[str]) -> dict[str, str]:
-    """Read names that all end, or all begin, with one text that the known ones lack."""
+    """Return the known names of names that all begin, or all end, with one text that the known names lack."""
     by_case = grouped((video.casefold(), video) for video in known)
     texts = {name: name.casefold() for name in names}
     first = next(iter(texts.values()))
@@ -148,5 +148,5 @@ def _without_common_rest(names: Sequence[str], known: Collection[str]) -> dict[s
 
 
 def _is_added(rest: str, cut: Mapping[str, Sequence[str]]) -> bool:
-    """Tell whether a rest was added by a tool: several names have it, and no person or part is told by it."""
+    """Tell if a tool added a rest: several names have it, and it is no mark of a person or part, such as ``_left``."""
     return sum(len(videos) == 1 for videos in cut.values()) >= _ENOUGH and not _OTHER_PERSON.fullmatch(rest)

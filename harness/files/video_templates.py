@@ -1,4 +1,4 @@
-"""Templates with a file a video: the organisers' ``Expected_Output_Files``, as a folder or a zip."""
+"""Templates with one file per video: the organisers' ``Expected_Output_Files``, as a folder or a zip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.system.names import require_name
 from harness.system.regular import broken_link
 
 _TO_BE_FILLED = {"blank-value", "columns", "range"}
-# "Frame_Number,Label", "Frame_Num,Label", "frame,Predicted_Label": whatever it says, submissions must say the same
+# "Frame_Number,Label", "Frame_Num,Label", "frame,Predicted_Label": submissions must repeat the template's header
 _NUMBERED = re.compile(r"frame([ _-]*(num(ber)?|no))?\s*,\s*(predicted[ _-]*)?label", re.IGNORECASE)
 
 
@@ -36,36 +36,36 @@ def video_templates(path: Path, format: Format) -> Mapping[str, Template]:
 
 
 def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
-    """The rows of each video, in the order of the files' names; each template's format has its file's own header.
+    """Return the template of each video, in the order of file names, with the header of its file in its format.
 
     Raises:
         SubmissionError: a file is no template of the format; the message names the line.
     """
     if not path.exists():
         raise SubmissionError("no such folder or zip of templates", where=path, found=broken_link(path))
-    found: dict[str, Template] = {}
+    templates: dict[str, Template] = {}
     for member in read_members(path):
         name = PurePosixPath(member.name)
         where = f"{path}!{member.name}"
         if name.suffix != format.suffix:
             continue
         require_name(name.stem, "video", where=where, do="Rename or remove this file", kind=SubmissionError)
-        if name.stem in found:
+        if name.stem in templates:
             raise SubmissionError(
-                "a second template for one video", where=where, found=found[name.stem].where, do="Remove one"
+                "a second template for one video", where=where, found=templates[name.stem].where, do="Remove one"
             )
         data = member.data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
-        own = _spelled(format, data.partition(b"\n")[0].decode(errors="replace").strip())
-        checked = check_table(data, where, own, None, video=name.stem, known=False)
+        spelled_format = _spelled(format, data.partition(b"\n")[0].decode(errors="replace").strip())
+        checked = check_table(data, where, spelled_format, None, video=name.stem, known=False)
         errors = [p for p in checked.report.problems if p.code in STRUCTURAL]
         errors += [p for p in checked.report.errors if p.code not in _TO_BE_FILLED]
         if errors:
             raise SubmissionError(f"not a template for {format.name}: {errors[0]}")
         rows = {key: value for key, value in vars(checked.rows).items() if key != "wrong"}
-        found[name.stem] = Template(**rows, where=where, format=own)
-    if not found:
+        templates[name.stem] = Template(**rows, where=where, format=spelled_format)
+    if not templates:
         raise SubmissionError("no templates", where=path, expected=f"<video>{format.suffix} files")
-    return found
+    return templates
 
 
 def _spelled(format: Format, header: str) -> Format:
@@ -75,7 +75,7 @@ def _spelled(format: Format, header: str) -> Format:
 
 
 def joined(templates: Mapping[str, Template], where: Path, format: Format) -> Template:
-    """All videos' rows as one template."""
+    """Return the rows of all videos as one template."""
     parts = list(templates.values())
     headers = {name: part.format.header for name, part in templates.items()}
     return Template(

@@ -1,1 +1,1 @@
-"""Official metrics from per-video sufficient statistics, with intervals by video."""
+"""Official metrics, computed from sufficient statistics per video, with bootstrap intervals over videos."""

@@ -1,7 +1,7 @@
-"""Average precision of one score a video: scikit-learn's, and the organisers' of the AH challenge.
+"""Average precision of one score per video, in two definitions: scikit-learn's, and the AH challenge organisers'.
 
-Both rank all videos, so they are no function of added statistics. A video is one score and one label here, so every set
-of videos is scored from these, with the weights of a bootstrap where there are any.
+Both rank all videos, so they are no function of summed statistics. Each video has one score and one label, from which
+any set of videos is scored, with the weights of a bootstrap if needed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _THRESHOLDS = np.arange(0, 1, 0.001)
 
 
 def average_precision(scores: Float, positive: npt.NDArray[np.bool_], weights: Float) -> Float:
-    """Precision at each distinct score, weighted by the recall that it adds.
+    """Return average precision: precision at each distinct score, weighted by the recall that the score adds.
 
     Args:
-        scores: ``(n_videos,)``, higher is more likely positive.
-        positive: bool ``(n_videos,)``.
-        weights: how often each video counts, ``(..., n_videos)``.
+        scores: ``(n_videos,)``, higher for videos more likely positive.
+        positive: bool ``(n_videos,)``, the labels.
+        weights: number of times that each video counts, ``(..., n_videos)``.
 
     Returns:
-        float64 ``(...)``; 0 where nothing is positive. As ``sklearn.metrics.average_precision_score``.
+        float64 ``(...)``, equal to ``sklearn.metrics.average_precision_score``; 0 without positive videos.
     """
     area, before = np.zeros(weights.shape[:-1]), np.zeros(weights.shape[:-1])
     for _, hits, chosen in _from_the_top(scores, positive, weights):
@@ -40,20 +40,21 @@ def average_precision(scores: Float, positive: npt.NDArray[np.bool_], weights: F
 
 
 def official_average_precision(scores: Float, positive: npt.NDArray[np.bool_], weights: Float) -> Float:
-    """The organisers' number: trapezoids below precision over recall at the thresholds 0, 0.001, …, 0.999.
+    """Return the organisers' number: trapezoids below precision over recall at thresholds 0, 0.001, …, 0.999.
 
-    A video is chosen if its score reaches the threshold; precision is 0 where none is.
+    A video is chosen if its score reaches the threshold; precision is 0 if no video is chosen.
 
     Args:
         scores: ``(n_videos,)``, probabilities.
-        positive: bool ``(n_videos,)``.
-        weights: how often each video counts, ``(..., n_videos)``.
+        positive: bool ``(n_videos,)``, the labels.
+        weights: number of times that each video counts, ``(..., n_videos)``.
 
     Returns:
-        float64 ``(...)``; 0 where nothing is positive. It differs from :func:`average_precision` by a percent or two.
+        float64 ``(...)``; 0 without positive videos. The number differs from :func:`average_precision` by a percent or
+        two.
 
-    Source: sbelharbi/bah-dataset ``bah_metrics.py``, ``average_precision``. There the softmax of the argument is taken
-    first, so it wants logits; this one takes probabilities.
+    Source: sbelharbi/bah-dataset ``bah_metrics.py``, ``average_precision``. The source applies softmax to its argument,
+    so it takes logits; this function takes probabilities.
     """
     reached = np.searchsorted(_THRESHOLDS, scores, side="right")
     area, before, before_chosen = (np.zeros(weights.shape[:-1]) for _ in range(3))
@@ -67,9 +68,9 @@ def official_average_precision(scores: Float, positive: npt.NDArray[np.bool_], w
 def _from_the_top(
     keys: npt.NDArray[np.generic], positive: npt.NDArray[np.bool_], weights: Float
 ) -> Iterator[tuple[float, Float, Float]]:
-    """Down the distinct keys: the key, positives so far and videos so far, ``(...)`` each.
+    """Yield the distinct keys from the highest down: key, positives so far and videos so far, ``(...)`` each.
 
-    Where a key adds no positive, the array of positives is the very one that came before.
+    If a key adds no positive, the array of positives is the same object as before.
     """
     order = np.argsort(-keys, kind="stable")
     keys, positive = keys[order], positive[order]
@@ -83,7 +84,7 @@ def _from_the_top(
 
 
 def _precision(hits: Float, chosen: Float) -> Float:
-    """Share of positives among whole numbers of videos; 0 where there are none."""
+    """Return the share of positives among whole numbers of videos; 0 without videos."""
     return np.asarray(hits / np.maximum(chosen, 1))
 
 
@@ -91,18 +92,20 @@ def _precision(hits: Float, chosen: Float) -> Float:
 class Ambivalence(MacroF1):
     """Macro-F1 of AHV, with the average precision of its probabilities.
 
-    Statistics: the confusion matrix, and the probability of the positive class. The last does not add up: it is used
-    where each video is one row, as in the 10th and 11th edition, and is -1 where there is none. So a bootstrap over
-    persons weighs videos (:class:`harness.metrics.interval.Units`) and adds no statistics beforehand.
+    Statistics: the confusion matrix, and the probability of the positive class. The probability does not add up over
+    videos. It is used if each video is one row, as in the 10th and 11th edition, and is -1 if missing. Therefore a
+    bootstrap over persons weighs videos (:class:`harness.metrics.interval.Units`) and adds no statistics beforehand.
     """
 
     lists_constants: ClassVar[bool] = True
 
     def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
-        """See :class:`Metric`; labels are ``(n,)``.
+        """Return the statistics of each video, as :meth:`Metric.by_video`.
 
         Args:
+            labels: class indices ``(n,)``.
             decisions: class indices ``(n,)``, or the values of the official row, ``(n, 3)``: two probabilities, class.
+            lengths: frames of each video, ``(n_videos,)``.
         """
         frames = np.asarray(lengths, np.int64)
         probability = np.full((len(frames), 1), -1.0)
@@ -113,11 +116,11 @@ class Ambivalence(MacroF1):
         return np.concatenate([super().by_video(labels, decisions, frames), probability], axis=1)
 
     def details(self, statistics: Float) -> Scores:
-        """Macro-F1, accuracy, weighted F1, and F1 of each class."""
+        """Return macro-F1, accuracy, weighted F1, and F1 of each class."""
         return {**super().details(statistics), ("weighted_f1", "all"): weighted_f1(self.confusion(statistics))}
 
     def evaluate(self, table: Float, weights: Float | None = None) -> Scores:
-        """With both average precisions where every video that counts has a probability."""
+        """Return all scores; both average precisions are among them if every labelled video has a probability."""
         scores = super().evaluate(table, weights)
         counting = table[self.n_frames(table) > 0]
         probability, positive = counting[:, -1], self.label_part(counting)[:, 1] > 0

@@ -1,7 +1,7 @@
-"""Each video by itself: its score, and what perfect predictions would get there.
+"""Scores of single videos, beside the scores of perfect predictions.
 
-A coefficient over videos, as that of EMI, is undefined for a single one. There a video has its mean absolute error
-instead: labels against predictions, as they are in the official file.
+A coefficient over videos, such as EMI's, is undefined for a single video. Such a video has the mean absolute error of
+its predictions instead, in the units of the official file.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class VideoScores:
     """Scores of videos, float64 ``(n_videos,)`` each.
 
     Attributes:
-        frames: int64, frames with a label.
+        frames: int64, number of frames with a label.
         score: the official metric on the video alone; NaN for coefficients of a single row, which are undefined.
-        possible: what perfect predictions get there: a class that the labels of the video don't have counts 0. NaN for
-            metrics that are sums of others, and for coefficients of a single row.
-        share: of the possible; NaN where nothing is possible.
+        possible: score of perfect predictions: a class without labels in the video counts 0. NaN for metrics that are
+            sums of others, and for coefficients of a single row.
+        share: score as a share of ``possible``; NaN if ``possible`` is 0 or NaN.
         error: mean absolute error over the targets, for coefficients of a single row; NaN for all other metrics.
     """
 
@@ -41,17 +41,18 @@ class VideoScores:
     error: Float
 
     def worst_first(self, names: tuple[str, ...] | list[str]) -> list[int]:
-        """Return places of the videos: the lowest share, or the largest error, first; without a labelled frame last."""
+        """Return places of the videos: lowest share, or largest error, first; videos without labels last."""
         errors = np.where(np.isnan(self.error), -1.0, self.error)
         unknown, shares, scores = np.isnan(self.share), np.nan_to_num(self.share), np.nan_to_num(self.score)
         return sorted(range(len(names)), key=lambda k: (unknown[k], shares[k], -errors[k], scores[k], names[k]))
 
 
 def video_scores(metric: Metric, statistics: Float) -> VideoScores:
-    """Score each video alone: to see where a run goes wrong, not to average.
+    """Return the scores of each video alone. They show a run's faults; their mean is no official score.
 
     Args:
-        statistics: ``(n_videos, k)`` of the metric.
+        metric: the official metric.
+        statistics: statistics of the metric, ``(n_videos, k)``.
     """
     score, possible = np.asarray(metric.headline(statistics), np.float64), _possible(metric, statistics)
     error = np.full(len(statistics), np.nan)
@@ -63,17 +64,17 @@ def video_scores(metric: Metric, statistics: Float) -> VideoScores:
 
 
 def measure_alone(metric: Metric) -> str:
-    """Return the name of what :func:`values_alone` gives: the official metric, or what stands in for it."""
+    """Return the name of the metric that :func:`values_alone` gives: the official one or its substitute."""
     if metric.task.level == "frame":
         return metric.name
     return "mean_absolute_error" if _is_undefined_alone(metric) else "accuracy"
 
 
 def values_alone(metric: Metric, statistics: Float) -> Float:
-    """Return one number per video, ``(n_videos,)``, to look at beside another run's.
+    """Return one number per video, ``(n_videos,)``, for comparison with another run.
 
-    Of a task whose videos are one row each: the mean absolute error of values, and 1 or 0 for a class that is right or
-    wrong. The official metric on a single row is undefined, or says less.
+    The number is the official metric. For tasks with one row per video, where it is undefined or says little, the
+    number is the mean absolute error of values, or 1 for a right and 0 for a wrong class.
     """
     if _is_undefined_alone(metric):
         return _absolute_error(metric, statistics)
@@ -83,7 +84,7 @@ def values_alone(metric: Metric, statistics: Float) -> Float:
 
 
 def values_of_rows(metric: MeanPearson, statistics: Float) -> tuple[Float, Float]:
-    """Return labels and predictions of videos of one row each, ``(n_videos, targets)`` both."""
+    """Return labels and predictions of videos with one row each, float64 ``(n_videos, targets)`` both."""
     moments = central(metric.moments(statistics))
     return moments.mean_x, moments.mean_y
 

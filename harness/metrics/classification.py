@@ -1,7 +1,7 @@
 """F1 and accuracy from confusion matrices, which add up over videos.
 
-Conventions (the competition's: macro-F1 over the full label set, frames pooled over videos): a class that occurs in
-neither labels nor predictions counts 0, as ``sklearn.metrics.f1_score(labels=range(n), average="macro",
+As in the competition, macro-F1 covers the full label set, and frames are pooled over videos. A class absent from both
+labels and predictions counts 0, as in ``sklearn.metrics.f1_score(labels=range(n), average="macro",
 zero_division=0)``.
 """
 
@@ -19,10 +19,12 @@ from harness.tasks import Task
 
 
 def confusion_matrix(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], n_classes: int) -> Int:
-    """Count frames by label (row) and decision (column).
+    """Return the number of frames by label (row) and decision (column).
 
     Args:
-        labels, decisions: whole numbers ``(n,)`` in ``[0, n_classes)``.
+        labels: whole numbers ``(n,)`` in ``[0, n_classes)``.
+        decisions: whole numbers ``(n,)`` in ``[0, n_classes)``.
+        n_classes: number of classes.
 
     Returns:
         int64 ``(n_classes, n_classes)``.
@@ -34,11 +36,13 @@ def confusion_matrix(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], n_cl
 
 
 def confusion_matrices(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: Int, n_classes: int) -> Int:
-    """The confusion matrix of each video, in one pass.
+    """Return the confusion matrix of each video, in one pass.
 
     Args:
-        labels, decisions: of all videos, one after the other, as :func:`confusion_matrix` takes them.
+        labels: labels of all videos, one after the other, as :func:`confusion_matrix` takes them.
+        decisions: decisions on the same frames.
         lengths: frames of each video, ``(n_videos,)``.
+        n_classes: number of classes.
 
     Returns:
         int64 ``(n_videos, n_classes, n_classes)``.
@@ -62,13 +66,13 @@ def _check(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], n_classes: int
 
 
 def f1_per_class(confusion: npt.NDArray[Any]) -> Float:
-    """F1 of each class.
+    """Return F1 of each class.
 
     Args:
         confusion: ``(..., C, C)``, rows are labels.
 
     Returns:
-        float64 ``(..., C)``; 0 where a class is in neither labels nor decisions.
+        float64 ``(..., C)``; 0 for a class absent from both labels and decisions.
     """
     confusion = np.asarray(confusion, np.float64)
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
@@ -77,18 +81,18 @@ def f1_per_class(confusion: npt.NDArray[Any]) -> Float:
 
 
 def macro_f1(confusion: npt.NDArray[Any]) -> Float:
-    """Mean of F1 over all classes, ``(..., C, C)`` to ``(...)``."""
+    """Return the mean of F1 over all classes, ``(..., C, C)`` to ``(...)``."""
     return np.asarray(f1_per_class(confusion).mean(-1))
 
 
 def weighted_f1(confusion: npt.NDArray[Any]) -> Float:
-    """Mean of F1, each class weighted by its share of the labels, ``(..., C, C)`` to ``(...)``; 0 without frames."""
+    """Return mean F1, each class weighted by its share of labels, ``(..., C, C)`` to ``(...)``; 0 without frames."""
     labels = np.asarray(confusion, np.float64).sum(-1)
     return share((f1_per_class(confusion) * labels).sum(-1), labels.sum(-1))
 
 
 def accuracy(confusion: npt.NDArray[Any]) -> Float:
-    """Share of frames decided right, ``(..., C, C)`` to ``(...)``; 0 without frames."""
+    """Return the share of right decisions, ``(..., C, C)`` to ``(...)``; 0 without frames."""
     confusion = np.asarray(confusion, np.float64)
     return share(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum((-2, -1)))
 
@@ -102,27 +106,27 @@ class MacroF1(Metric):
 
     @property
     def constant_names(self) -> tuple[str, ...]:
-        """The classes."""
+        """Names of the constant predictions: the classes."""
         return self.task.targets
 
     def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
-        """See :class:`Metric`; labels and decisions are class indices ``(n,)``."""
+        """Return the statistics of each video as :meth:`Metric.by_video`; labels, decisions: classes ``(n,)``."""
         n = self.task.n_outputs
         frames, labels, decisions = counted(labels != self.task.invalid, lengths, labels, decisions)
         counts = confusion_matrices(labels, decisions, frames, n)
         return counts.reshape(-1, n * n).astype(np.float64)
 
     def confusion(self, statistics: Float) -> Float:
-        """``(..., k)`` to ``(..., C, C)``, rows are labels."""
+        """Return statistics ``(..., k)`` as confusion matrices ``(..., C, C)``, rows are labels."""
         n = self.task.n_outputs
         return statistics[..., : n * n].reshape(*statistics.shape[:-1], n, n)
 
     def headline(self, statistics: Float) -> Float:
-        """Macro-F1."""
+        """Return macro-F1."""
         return macro_f1(self.confusion(statistics))
 
     def details(self, statistics: Float) -> Scores:
-        """Macro-F1, accuracy, and F1 of each class."""
+        """Return macro-F1, accuracy, and F1 of each class."""
         confusion = self.confusion(statistics)
         per_class = f1_per_class(confusion)
         return {
@@ -132,7 +136,7 @@ class MacroF1(Metric):
         }
 
     def constants(self, statistics: Float) -> Float:
-        """A row for each class."""
+        """Return statistics of each constant prediction, one row per class."""
         n = self.task.n_outputs
         out = np.zeros((n, len(statistics)))
         for k, row in enumerate(out):
@@ -140,11 +144,11 @@ class MacroF1(Metric):
         return out
 
     def n_frames(self, statistics: Float) -> Float:
-        """Frames with a label."""
+        """Return the number of frames with a label."""
         return np.asarray(self.label_part(statistics).sum(-1))
 
     def label_part(self, statistics: Float) -> Float:
-        """Labels of each class, ``(..., C)``."""
+        """Return the number of labels of each class, ``(..., C)``."""
         return np.asarray(self.confusion(statistics).sum(-1))
 
 

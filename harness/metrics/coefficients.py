@@ -1,4 +1,4 @@
-"""Means over targets of CCC (valence and arousal) and of Pearson's correlation (the six intensities of EMI)."""
+"""Mean CCC over targets (valence and arousal), and mean Pearson correlation (the six intensities of EMI)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harness.tasks import Task, valid_rows
 
 @dataclass(frozen=True)
 class _Coefficients(Metric):
-    """Mean of a coefficient over the task's targets. Statistics: the moments of each, one after the other."""
+    """Mean of a coefficient over the task's targets. Statistics: the moments of each target, one after the other."""
 
     task: Task
     coefficient: ClassVar[str]
 
     def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
-        """See :class:`Metric`; labels and decisions are finite ``(n, targets)``."""
+        """Return the statistics of each video as :meth:`Metric.by_video`; labels, decisions: ``(n, targets)``."""
         expected = len(labels), self.task.n_outputs
         if not labels.shape == decisions.shape == expected:
             raise ValueError(f"labels {labels.shape} and decisions {decisions.shape} must be {expected}")
@@ -33,57 +33,57 @@ class _Coefficients(Metric):
         return moments(labels, decisions, frames).reshape(-1, self.task.n_outputs * MOMENTS)
 
     def moments(self, statistics: Float) -> Float:
-        """``(..., k)`` to ``(..., targets, 11)``."""
+        """Return statistics ``(..., k)`` as moments ``(..., targets, 11)``."""
         return statistics.reshape(*statistics.shape[:-1], self.task.n_outputs, MOMENTS)
 
     @abstractmethod
     def coefficients(self, statistics: Float) -> Float:
-        """The coefficient of each target, ``(..., k)`` to ``(..., targets)``."""
+        """Return the coefficient of each target, ``(..., k)`` to ``(..., targets)``."""
 
     def headline(self, statistics: Float) -> Float:
-        """Mean over the targets."""
+        """Return the mean over the targets."""
         return np.asarray(self.coefficients(statistics).mean(-1))
 
     def details(self, statistics: Float) -> Scores:
-        """The mean, and the coefficient of each target."""
+        """Return the mean, and the coefficient of each target."""
         return mean_and_each(self.name, self.coefficient, self.task.targets, self.coefficients(statistics))
 
     def constants(self, statistics: Float) -> Float:
-        """One row: every constant has the same score, 0."""
+        """Return one row of statistics, as every constant prediction scores 0."""
         out = np.zeros((1, self.task.n_outputs, MOMENTS))
         out[..., LABELS_ONLY] = self.moments(statistics)[..., LABELS_ONLY]
         return out.reshape(1, -1)
 
     def n_frames(self, statistics: Float) -> Float:
-        """Frames with a label."""
+        """Return the number of frames with a label."""
         return np.asarray(statistics[..., 0])
 
     def label_part(self, statistics: Float) -> Float:
-        """Moments of the labels, ``(..., 5 targets)``."""
+        """Return the moments of the labels, ``(..., 5 targets)``."""
         return self.moments(statistics)[..., LABELS_ONLY].reshape(*statistics.shape[:-1], -1)
 
 
 @dataclass(frozen=True)
 class MeanConcordance(_Coefficients):
-    """Mean CCC, all frames of all videos pooled, as every participant's code does; 0 for a constant."""
+    """Mean CCC over all frames of all videos at once, as in all participants' code; 0 for constant values."""
 
     name: ClassVar[str] = "mean_ccc"
     coefficient: ClassVar[str] = "ccc"
     constant_names: ClassVar[tuple[str, ...]] = ("the same value",)
 
     def coefficients(self, statistics: Float) -> Float:
-        """CCC of each target."""
+        """Return CCC of each target."""
         return concordance_correlation(self.moments(statistics))
 
 
 @dataclass(frozen=True)
 class MeanPearson(_Coefficients):
-    """Mean of Pearson's correlations over all rows of a split at once; 0 for a constant, where SciPy gives nan."""
+    """Mean Pearson correlation over all rows of a split at once; 0 for constant values, for which SciPy gives NaN."""
 
     name: ClassVar[str] = "mean_pearson"
     coefficient: ClassVar[str] = "pearson"
     constant_names: ClassVar[tuple[str, ...]] = ("the same values",)
 
     def coefficients(self, statistics: Float) -> Float:
-        """Correlation of each target."""
+        """Return the correlation of each target."""
         return pearson_correlation(self.moments(statistics))

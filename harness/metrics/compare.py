@@ -1,7 +1,7 @@
-"""Two runs over the same videos: which is better, by how much, and whether the videos at hand can tell.
+"""Comparison of two runs over the same videos: the better one, by how much, and if the videos suffice to separate them.
 
-The videos are drawn again and again, the same ones for both runs (paired bootstrap): what makes a video hard for either
-of them drops out of the difference, so far smaller differences can be told than by laying two intervals side by side.
+A paired bootstrap draws the same videos for both runs. The difficulty of a video, which both runs share, cancels in the
+difference; so the bootstrap separates far smaller differences than two intervals side by side do.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """What a comparison needs of a run.
+    """Run with the data that a comparison needs.
 
     Attributes:
-        name: how it is called in messages.
-        fingerprint: hash of the labelled data, empty if nobody knows it.
-        statistics: of each video, ``(k,)`` numbers.
-        version: of the metric that the statistics were made for.
-        groups: person of each video, as far as they are known: all videos of a person are drawn at once.
+        name: name of the run in messages.
+        task: task of the run.
+        split: split of the labels.
+        fingerprint: hash of the labelled data; ``""`` if unknown.
+        statistics: statistics of each video, ``(k,)`` numbers.
+        version: version of the metric that the statistics belong to.
+        groups: person of each video, if known: all videos of a person are drawn at once.
     """
 
     name: str
@@ -49,7 +51,7 @@ class ScoredRun:
 
 @dataclass(frozen=True)
 class Difference:
-    """One score of both runs, and A's minus B's with its 95 % interval (``None`` for a single video or person)."""
+    """One score of runs A and B, and A - B with its 95 % interval (``None`` for a single video or person)."""
 
     metric: str
     version: int
@@ -63,14 +65,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Mover:
-    """What one video does to the difference.
+    """Contribution of one video to the difference.
 
     Attributes:
-        frames: that counted.
-        a, b: the official metric on this video alone; the mean absolute error, or 1 for right and 0 for wrong, where a
-            video is one row, see :func:`harness.metrics.by_video.values_alone`.
-        moves: how much of the difference it makes: what a run's score gains, all other videos as they are, by taking
-            A's answer to this video in place of B's; the mean over both runs.
+        video: name of the video.
+        frames: number of labelled frames.
+        a, b: the official metric of each run on this video alone; for a video of one row, the mean absolute error, or 1
+            for right and 0 for wrong, see :func:`harness.metrics.by_video.values_alone`.
+        moves: part of the difference due to this video: the gain of a run's score if A's predictions for this video
+            replace B's, with all other videos unchanged; the mean over both runs.
     """
 
     video: str
@@ -82,17 +85,20 @@ class Mover:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Run A against run B.
+    """Comparison of run A with run B.
 
     Attributes:
-        differences: one a score, the official one first.
-        p_value: two-sided, of no difference in the official score; ``None`` for a single video. Twice the smaller of
-            the shares of replicates in which A is not better and in which B is not better, with one replicate of "no
-            difference" added to all: ``min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (replicates + 1))``; and never
-            below ``2 ** (1 - n)`` for n videos or persons, the smallest p-value of an exact paired test of so many.
-        movers: every video, the one that moves the difference most first.
-        replicates: of the bootstrap.
-        n_units: videos, or persons, that the bootstrap draws.
+        a, b: names of the runs.
+        task, split: task and split of both runs.
+        differences: one difference per score, the official one first.
+        p_value: two-sided p-value of equal official scores; ``None`` for a single video. With the differences d* of the
+            replicates, plus one replicate of difference 0, it is
+            ``min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (replicates + 1))``. It is at least ``2 ** (1 - n)`` for n
+            videos or persons, the smallest p-value of an exact paired test of so many.
+        movers: every video, the largest contribution to the difference first.
+        n_frames: number of labelled frames.
+        replicates: number of replicates of the bootstrap.
+        n_units: number of videos, or persons, that the bootstrap draws.
         unit: name of one of them, ``video`` or ``person``.
     """
 
@@ -142,18 +148,18 @@ class Comparison:
 
     @property
     def headline(self) -> Difference:
-        """The official score."""
+        """Difference in the official score."""
         return self.differences[0]
 
     @property
     def sizes(self) -> str:
-        """``70 videos``, or ``127 videos of 24 persons``."""
+        """Size in words: ``70 videos``, or ``127 videos of 24 persons``."""
         videos = counted(len(self.movers), "video")
         return videos if self.unit == "video" else f"{videos} of {counted(self.n_units, self.unit)}"
 
     @property
     def separable(self) -> bool:
-        """Whether the interval leaves out 0 and the p-value is below 0.05."""
+        """True if the interval excludes 0 and the p-value is below 0.05."""
         low, high = self.headline.low, self.headline.high
         if low is None or high is None or self.p_value is None:
             return False
@@ -161,7 +167,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """In plain words."""
+        """Result in plain words."""
         head = self.headline
         if head.low is None:
             return f"not separable: a single {self.unit} tells nothing about others"
@@ -173,17 +179,17 @@ class Comparison:
 
 
 Runs = ScoredRun | Sequence[ScoredRun]
-"""One run, or the runs of one solution under several seeds, whose mean is compared."""
+"""One run, or the runs of one solution with several seeds, whose mean is compared."""
 
 
 def compare(a: Runs, b: Runs, *, replicates: int = REPLICATES, seed: int = SEED) -> Comparison:
     """Compare two runs over the same videos, or the means of two solutions over their seeds.
 
-    A mean over seeds is the mean of the seeds' scores, in each replicate too, as the board's is. The seeds themselves
-    are not drawn: the interval is of these seeds on other videos.
+    A mean over seeds is the mean of the seeds' scores, in each replicate too, as on the board. The bootstrap draws
+    videos and no seeds: the interval is for these seeds on other videos.
 
     Raises:
-        DataError: they are not on the same task, split and labels, or not scored.
+        DataError: the runs differ in task, split or labels, or one has no scores.
     """
     runs_a, runs_b = ([runs] if isinstance(runs, ScoredRun) else list(runs) for runs in (a, b))
     first_a, first_b = runs_a[0], runs_b[0]
@@ -225,7 +231,7 @@ def _name_of(runs: Sequence[ScoredRun]) -> str:
 
 
 def _mean_scores(metric: Metric, tables: Sequence[Float], weights: Float | None = None) -> Scores:
-    """Return each score's mean over runs; scores that not all of them have are left out."""
+    """Return the mean over runs of each score that all runs have."""
     scores = [metric.evaluate(table) if weights is None else metric.evaluate(table, weights) for table in tables]
     if len(scores) == 1:
         return scores[0]
@@ -234,20 +240,20 @@ def _mean_scores(metric: Metric, tables: Sequence[Float], weights: Float | None 
 
 
 def p_value(differences: Float, n_units: int) -> float:
-    """Two-sided p-value of no difference, from the replicates ``(r,)``; see :attr:`Comparison.p_value`."""
+    """Return the two-sided p-value of equal scores from replicates ``(r,)``; see :attr:`Comparison.p_value`."""
     tail = min(np.count_nonzero(differences <= 0), np.count_nonzero(differences >= 0))
     return float(min(1.0, max(2 * (1 + tail) / (len(differences) + 1), _smallest_p(n_units))))
 
 
 def _smallest_p(n_units: int) -> float:
-    """Of a test that flips the sign of each video's difference: a few videos always agree by chance."""
+    """Return the smallest p-value of an exact test that flips the sign of each unit's difference."""
     return float(2.0 ** (1 - n_units))
 
 
 def _movers(
     metric: Metric, videos: Sequence[str], tables_a: Sequence[Float], tables_b: Sequence[Float]
 ) -> tuple[Mover, ...]:
-    """Return every video, the one that moves the difference most first; of several runs, the mean over all pairs."""
+    """Return every video, the largest contribution first; for several runs, the mean over all pairs."""
     moves = np.mean([_moves(metric, table_a, table_b) for table_a in tables_a for table_b in tables_b], axis=0)
     both = (tables_a, tables_b)
     alone_a, alone_b = (np.mean([values_alone(metric, table) for table in tables], axis=0) for tables in both)
@@ -257,7 +263,7 @@ def _movers(
 
 
 def _moves(metric: Metric, table_a: Float, table_b: Float) -> Float:
-    """Return how much of the difference between two runs each video makes."""
+    """Return each video's contribution to the difference between two runs, float64 ``(n_videos,)``."""
     total_a, total_b, swap = table_a.sum(0), table_b.sum(0), table_b - table_a
     in_a = metric.headline(total_a) - metric.headline(total_a + swap)
     in_b = metric.headline(total_b - swap) - metric.headline(total_b)
@@ -266,7 +272,7 @@ def _moves(metric: Metric, table_a: Float, table_b: Float) -> Float:
 
 
 def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Float, Float]:
-    """Names of the videos, and both runs' statistics in that order."""
+    """Return the names of the videos, and both runs' statistics in that order."""
     for what, of_a, of_b in (("tasks", a.task.name, b.task.name), ("splits", a.split, b.split)):
         if of_a != of_b:
             raise _not_comparable(f"they are on different {what}", a, b, of_a, of_b)
@@ -307,14 +313,16 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
 def videos_with_other_labels(
     metric: Metric, a: Mapping[str, Sequence[float]], b: Mapping[str, Sequence[float]], videos: Sequence[str]
 ) -> list[str]:
-    """Return the videos whose labels differ between two runs, as far as statistics tell.
+    """Return the videos whose labels differ between two runs, judged by the statistics.
 
     Args:
-        a, b: statistics by video.
-        videos: names that both have, at least one.
+        metric: metric of the statistics.
+        a: statistics of one run by video.
+        b: statistics of the other run by video.
+        videos: videos of both runs, at least one.
 
     Raises:
-        ValueError: the statistics are not those of this metric.
+        ValueError: the statistics belong to another metric.
     """
     of_a, of_b = (metric.label_part(np.array([run[name] for name in videos], np.float64)) for run in (a, b))
     same = np.isclose(of_a, of_b, rtol=1e-9, atol=1e-9).all(1)

@@ -1,7 +1,7 @@
-"""Choices made on labels, honestly: chosen on all folds but one, applied to the fold left out.
+"""Folds for cross-fitting: a choice is made on all folds but one and applied to the fold left out.
 
-Papers choose windows, thresholds and weights on the validation set that they report. Cross-fitting gives two numbers:
-what the choice is worth on videos it has not seen, and what it looks like when tuned on all of them.
+Papers choose windows, thresholds and weights on the validation set that they report. Cross-fitting gives two scores:
+the score on videos that the choice has not seen, and the score after tuning on all videos.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ FOLDS = 5
 def assign_folds(groups: Sequence[str], sizes: Sequence[int], n_folds: int = FOLDS) -> npt.NDArray[np.int64]:
     """Deal videos into folds of about equal size; videos of one group stay together.
 
+    The result is deterministic: groups are dealt from the largest down, each to the fold with the fewest frames.
+
     Args:
-        groups: base name of each video.
+        groups: group of each video.
         sizes: frames of each video.
+        n_folds: highest number of folds.
 
     Returns:
-        int64 ``(n_videos,)`` in ``[0, min(n_folds, number of groups))``. No randomness: largest group first, to the
-        fold that has least.
+        int64 ``(n_videos,)`` in ``[0, min(n_folds, number of groups))``.
     """
     totals: dict[str, int] = {}
     for group, size in zip(groups, sizes, strict=True):
@@ -37,14 +39,14 @@ def assign_folds(groups: Sequence[str], sizes: Sequence[int], n_folds: int = FOL
 
 
 def chosen_on(fold: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which videos each choice is made on.
+    """Return the videos on which each choice is made.
 
     Args:
-        fold: of each video, ``(n_videos,)``.
+        fold: fold of each video, ``(n_videos,)``.
 
     Returns:
-        bool ``(n_folds + 1, n_videos)``: for each fold all videos outside it, none where there is only one fold; in
-        the last row all videos, for the test set, and as the papers do.
+        bool ``(n_folds + 1, n_videos)``: a row per fold marks all videos outside the fold, and none if there is only
+        one fold. The last row marks all videos, for choices for the test set and for choices as in the papers.
     """
     folds = np.arange(int(fold.max(initial=0)) + 1)
     return np.vstack([fold != folds[:, None], np.ones((1, len(fold)), bool)])

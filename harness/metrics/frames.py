@@ -1,4 +1,4 @@
-"""Frames of many videos, end to end: which of them count, whose they are, and shares of them."""
+"""Arrays over the frames of many videos, one video after the other: selection, video of a frame, and shares."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Float = npt.NDArray[np.float64]
 
 
 def counted(valid: npt.NDArray[np.bool_], lengths: npt.ArrayLike, *arrays: npt.NDArray[Any]) -> tuple[Any, ...]:
-    """Drop the frames that don't count.
+    """Drop the frames without a valid label.
 
     Args:
-        valid: bool ``(n,)``.
+        valid: bool ``(n,)``, frames to keep.
         lengths: frames of each video, ``(n_videos,)``.
-        arrays: ``(n, ...)`` each.
+        arrays: arrays over the frames, ``(n, ...)`` each.
 
     Returns:
-        int64 ``(n_videos,)``, how many frames of each video count, then the arrays with those frames only.
+        int64 ``(n_videos,)``, number of valid frames of each video, then the arrays with the valid frames only.
 
     Raises:
         ValueError: the lengths don't add up to ``n``, or an array has another length.
@@ -39,15 +39,15 @@ def counted(valid: npt.NDArray[np.bool_], lengths: npt.ArrayLike, *arrays: npt.N
 
 
 def video_of_frame(lengths: Int) -> Int:
-    """Index of each frame's video, int64 ``(n,)``."""
+    """Return the index of each frame's video, int64 ``(n,)``."""
     return np.repeat(np.arange(len(lengths)), lengths)
 
 
 def whole_numbers(values: npt.NDArray[Any]) -> Int:
-    """The values as int64.
+    """Return the values as int64.
 
     Raises:
-        ValueError: one of them is no whole number.
+        ValueError: a value is no whole number.
     """
     whole = values.astype(np.int64, copy=False)
     if values.dtype.kind == "f" and not np.array_equal(whole, values):
@@ -56,6 +56,6 @@ def whole_numbers(values: npt.NDArray[Any]) -> Int:
 
 
 def share(part: npt.ArrayLike, whole: npt.ArrayLike) -> Float:
-    """``part / whole``, and 0 where the whole is 0; float64 of their common shape."""
+    """Return ``part / whole``, and 0 for a whole of 0; float64 of their common shape."""
     part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)

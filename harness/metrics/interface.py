@@ -1,4 +1,4 @@
-"""What every metric of the competition does: count per video, add up, score."""
+"""Interface of the competition's metrics: statistics per video, their sum, and scores from the sum."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Scores = Mapping[tuple[str, str], Float]
 class Metric(ABC):
     """An official metric, computed from per-video sufficient statistics in float64.
 
-    Statistics add up: those of several videos, or of a video's parts, are the sum of theirs. So a score on any set of
-    videos, and on any bootstrap replicate, needs the statistics only.
+    Statistics add up: the statistics of a set of videos are the sum of the videos' statistics. Therefore a score on any
+    set of videos, or on any bootstrap replicate, needs the statistics only.
 
     Attributes:
-        task: what is scored.
-        name: of the official score, ``macro_f1``.
-        version: raised whenever a definition changes; stored with each score.
-        lists_constants: the score of every constant prediction stands beside the score, next to the best one.
+        task: the scored task.
+        name: name of the official score, such as ``macro_f1``.
+        version: version of the definition, stored with each score and raised by each change.
+        lists_constants: True to show the score of every constant prediction beside the score, not only the best one.
     """
 
     task: Task
@@ -36,61 +36,62 @@ class Metric(ABC):
     @property
     @abstractmethod
     def constant_names(self) -> tuple[str, ...]:
-        """What each row of :meth:`constants` predicts, to be read after "always"."""
+        """Name of the prediction in each row of :meth:`constants`, as it reads after "always"."""
 
     @abstractmethod
     def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
-        """Statistics of many videos at once.
+        """Return the statistics of many videos at once.
 
         Args:
-            labels, decisions: official values of all frames, video after video, ``(n,)`` or ``(n, targets)``. Frames
-                whose label is the task's invalid marker don't count; what was decided on them is not looked at.
+            labels: official values of all frames, video after video, ``(n,)`` or ``(n, targets)``. Frames with the
+                task's invalid marker are left out.
+            decisions: official values of the same frames; those on frames left out are ignored.
             lengths: frames of each video, ``(n_videos,)``; their sum is ``n``.
 
         Returns:
             float64 ``(n_videos, k)``.
 
         Raises:
-            ValueError: shapes don't fit, or a value is none of the task's.
+            ValueError: shapes don't fit, or a value is outside the task's range.
         """
 
     @abstractmethod
     def headline(self, statistics: Float) -> Float:
-        """The official score, ``(..., k)`` to ``(...)``."""
+        """Return the official score, statistics ``(..., k)`` to ``(...)``."""
 
     @abstractmethod
     def details(self, statistics: Float) -> Scores:
-        """Every score worth keeping, by ``(metric, target)``, the headline first; ``(..., k)`` to ``(...)`` each."""
+        """Return all scores by ``(metric, target)``, the official one first; ``(..., k)`` to ``(...)`` each."""
 
     @abstractmethod
     def constants(self, statistics: Float) -> Float:
-        """Statistics of each constant prediction on the same frames, ``(k,)`` to ``(n_constants, k)``."""
+        """Return the statistics of each constant prediction on the same frames, ``(k,)`` to ``(n_constants, k)``."""
 
     @abstractmethod
     def n_frames(self, statistics: Float) -> Float:
-        """Frames that counted, ``(..., k)`` to ``(...)``."""
+        """Return the number of frames with a valid label, ``(..., k)`` to ``(...)``."""
 
     @abstractmethod
     def label_part(self, statistics: Float) -> Float:
-        """What the statistics say of the labels alone, ``(..., k)`` to ``(..., m)``: equal for equal labels."""
+        """Return the part of the statistics that depends on the labels alone, ``(..., k)`` to ``(..., m)``."""
 
     def statistics(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any]) -> Float:
-        """Statistics of one video, or of any frames, ``(k,)``; see :meth:`by_video`."""
+        """Return the statistics of one video, or of any frames, ``(k,)``; see :meth:`by_video`."""
         return np.asarray(self.by_video(labels, decisions, [len(labels)])[0])
 
     def evaluate(self, table: Float, weights: Float | None = None) -> Scores:
-        """Every score of a set of videos.
+        """Return all scores of a set of videos.
 
         Args:
             table: statistics of each video, ``(n_videos, k)``.
-            weights: how often each video counts, ``(..., n_videos)``; once each by default.
+            weights: number of times that each video counts, ``(..., n_videos)``; by default once.
 
         Returns:
-            As :meth:`details`, and, for metrics that have them, scores that are no function of added statistics.
+            The scores of :meth:`details`, and, for some metrics, scores that are no function of summed statistics.
         """
         return self.details(table.sum(0) if weights is None else weights @ table)
 
 
 def mean_and_each(mean: str, each: str, targets: tuple[str, ...], values: Float) -> Scores:
-    """Scores of ``values`` ``(..., targets)``: their mean under one name, each of them under the other."""
+    """Return scores of ``values`` ``(..., targets)``: their mean, named ``mean``, and each of them, named ``each``."""
     return {(mean, "all"): values.mean(-1), **{(each, name): values[..., k] for k, name in enumerate(targets)}}

@@ -1,4 +1,4 @@
-"""The official metric of each task."""
+"""Choice of the official metric of a task."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _METRICS: dict[str, Callable[[Task], Metric]] = {
 
 
 def metric_for(task: Task) -> Metric:
-    """The official metric of a task.
+    """Return the official metric of a task.
 
     Raises:
-        UsageError: this version can't score the task.
+        UsageError: the task's metric is unknown to this version.
     """
     if task.name == AHV.name:
         return Ambivalence(task)

@@ -1,7 +1,7 @@
 """Concordance and correlation from sums that add up over videos without loss.
 
-A coefficient needs six sums a target, n, Σx, Σy, Σx², Σy², Σxy, of labels x and predictions y. Plain sums fail where
-the data are nearly constant: Σx² − (Σx)²/n is then a small difference of large numbers. So each sum is kept in two
+A coefficient needs six sums per target: n, Σx, Σy, Σx², Σy², Σxy, of labels x and predictions y. Plain sums fail for
+nearly constant data: Σx² − (Σx)²/n is then a small difference of large numbers. So each sum is stored in two
 parts: a multiple of 2⁻¹⁵ (sums of values) or 2⁻³⁰ (sums of products), and the rest. The multiples are added, weighted
 and moved to another origin without any rounding, as long as Σx² stays below four million; the rests are small. For
 values in [-1, 1] the coefficients then agree with the two-pass formulas to 1e-12, down to standard deviations of 1e-5.
@@ -19,19 +19,19 @@ from harness.metrics.frames import Int, share
 Float = npt.NDArray[np.float64]
 
 MOMENTS = 11
-"""n; Σx, Σy, Σx², Σy², Σxy as multiples; their rests in the same order."""
+"""Number of moments: n; Σx, Σy, Σx², Σy², Σxy as multiples; their rests in the same order."""
 
 LABELS_ONLY = (0, 1, 3, 6, 8)
-"""Those of the moments that the labels alone decide."""
+"""Places of the moments that depend on the labels alone."""
 
 _STEP = 2.0**-15
 _EXACT_BELOW = 2.0**22
-_NO_SPREAD = 1e-10  # standard deviation of what rounding makes of a constant, with a margin
-_NO_SPREAD_INEXACT = 1e-7  # the same relative to the mean, where the multiples are rounded
+_NO_SPREAD = 1e-10  # standard deviation of a constant after rounding, with a margin
+_NO_SPREAD_INEXACT = 1e-7  # this standard deviation relative to the mean, if the multiples are rounded
 
 
 class Central(NamedTuple):
-    """Frames, means, and sums of squared and mixed deviations from the means; float64 ``(...)`` each."""
+    """Numbers of frames, means, and sums of squared and mixed deviations from the means; float64 ``(...)`` each."""
 
     n: Float
     mean_x: Float
@@ -42,7 +42,7 @@ class Central(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """A sum about a center: ``n * center + whole + rest``; ``near`` is the values' or the sum's distance from it."""
+    """Sum about a center, ``n * center + whole + rest``; ``near`` is the distance of the values or the sum from it."""
 
     center: Float
     whole: Float
@@ -51,14 +51,15 @@ class _Side(NamedTuple):
 
 
 def moments(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: Int) -> Float:
-    """Sums of each video and target.
+    """Return the sums of each video and target.
 
     Args:
-        labels, decisions: finite values ``(n, targets)`` of all videos, one after the other.
+        labels: finite values ``(n, targets)`` of all videos, one after the other.
+        decisions: finite values ``(n, targets)`` of the same frames.
         lengths: frames of each video, ``(n_videos,)``.
 
     Returns:
-        float64 ``(n_videos, targets, 11)``, see :data:`MOMENTS`; they add up over videos.
+        float64 ``(n_videos, targets, 11)``, see :data:`MOMENTS`; the moments add up over videos.
     """
     targets = labels.shape[1]
     out = np.zeros((len(lengths), targets, MOMENTS))
@@ -71,11 +72,11 @@ def moments(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: Int)
 
 
 def _video_sums(x: Float, y: Float, lengths: Int) -> Float:
-    """``(n_videos, 11)``, every video with at least one frame."""
+    """Return the moments of one target, ``(n_videos, 11)``; every video has at least one frame."""
     starts, n = np.cumsum(lengths) - lengths, lengths.astype(np.float64)
 
     def side(values: Float) -> _Side:
-        # distances from a multiple of the step close by are small, and so is what is lost in adding them
+        # distances from a nearby multiple of the step are small, and so are the losses in adding them
         center: Float = np.rint(np.add.reduceat(values, starts) / n / _STEP) * _STEP
         near: Float = values - np.repeat(center, lengths)
         whole, rest = _split(np.add.reduceat(near, starts), _STEP)
@@ -92,19 +93,19 @@ def _video_sums(x: Float, y: Float, lengths: Int) -> Float:
 
 
 def _split(values: npt.NDArray[Any], step: float) -> tuple[Float, Float]:
-    """The nearest multiples of the step, a power of two, and what remains; their sum is exact."""
+    """Return the nearest multiples of the step, a power of two, and the rests; their sums are exact."""
     whole = np.rint(values / step) * step
     return whole, values - whole
 
 
 def central(sums: Float) -> Central:
-    """Means and deviations from added moments.
+    """Return means and deviations from added moments.
 
     Args:
-        sums: ``(..., 11)``, of :func:`moments`, added and weighted as one likes.
+        sums: ``(..., 11)``, any weighted sum of results of :func:`moments`.
 
     Returns:
-        All 0 where there are no frames. The deviations of values that are constant, but for rounding, are exactly 0.
+        Means and deviations, all 0 without frames. Deviations of values that are constant up to rounding are exactly 0.
     """
     n, x, y, xx, yy, xy, rest_x, rest_y, rest_xx, rest_yy, rest_xy = np.moveaxis(sums, -1, 0)
 
@@ -124,13 +125,13 @@ def central(sums: Float) -> Central:
 
 
 def _without_noise(squares: Float, n: Float, mean: Float) -> Float:
-    """Sums of squared deviations, 0 where they are not above what rounding leaves of a constant."""
+    """Return sums of squared deviations, set to 0 if rounding of a constant can explain them."""
     smallest = np.where(n * mean**2 < _EXACT_BELOW, _NO_SPREAD, _NO_SPREAD_INEXACT * np.abs(mean))
     return np.where(squares > n * smallest**2, squares, 0.0)
 
 
 def concordance_correlation(sums: Float) -> Float:
-    """Lin's concordance correlation coefficient, population variances (ddof 0) throughout.
+    """Return Lin's concordance correlation coefficient, with population variances (ddof 0).
 
     Args:
         sums: ``(..., 11)``, added moments.
@@ -145,7 +146,7 @@ def concordance_correlation(sums: Float) -> Float:
 
 
 def pearson_correlation(sums: Float) -> Float:
-    """Pearson's correlation coefficient.
+    """Return Pearson's correlation coefficient.
 
     Args:
         sums: ``(..., 11)``, added moments.

@@ -1,4 +1,4 @@
-"""The multi-task challenge: three metrics on one file, each on the frames that it has labels for."""
+"""Metric of the multi-task challenge: three metrics on one file, each on the frames with its labels."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from harness.tasks import AU, EXPR, VA, Task, valid_rows
 
 @dataclass(frozen=True)
 class MultiTask(Metric):
-    """Sum of mean CCC, macro-F1 over 8 expressions and mean F1 of 12 units, each on the frames that it has labels for.
+    """Sum of mean CCC, macro-F1 over 8 expressions and mean F1 of 12 units, each on the frames with its labels.
 
-    Statistics: frames with any label, then those of the three parts. Source: the 11th competition's page.
+    Statistics: number of frames with any label, then the statistics of the three parts.
+
+    Source: the 11th competition's page.
     """
 
     task: Task
@@ -34,22 +36,23 @@ class MultiTask(Metric):
     )
 
     def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
-        """See :class:`Metric`; labels and decisions are ``(n, 15)``: valence, arousal, expression, 12 units.
+        """Return the statistics of each video, as :meth:`Metric.by_video`.
 
-        Without a label are: valence and arousal where one is -5, the expression at -1, the units where one is -1.
+        Labels and decisions are ``(n, 15)``: valence, arousal, expression, 12 units. Invalid labels are valence and
+        arousal if one is -5, the expression -1, and all units if one is -1.
         """
         if not labels.shape == decisions.shape == (len(labels), 15):
             raise ValueError(f"labels {labels.shape} and decisions {decisions.shape} must be {(len(labels), 15)}")
         tables, any_label = [], np.zeros(len(labels), bool)
         for _, metric, columns, _ in self.parts:
-            own = labels[:, columns]
-            tables.append(metric.by_video(own, decisions[:, columns], lengths))
-            any_label |= valid_rows(own, metric.task)
+            part_labels = labels[:, columns]
+            tables.append(metric.by_video(part_labels, decisions[:, columns], lengths))
+            any_label |= valid_rows(part_labels, metric.task)
         frames, *_ = counted(any_label, lengths)
         return np.concatenate([frames[:, None], *tables], axis=1)
 
     def split(self, statistics: Float) -> dict[str, tuple[Metric, Float]]:
-        """Metric and statistics ``(..., k)`` of each part, by its name: ``va``, ``expr``, ``au``."""
+        """Return metric and statistics ``(..., k)`` of each part, by its name: ``va``, ``expr``, ``au``."""
         out, start = {}, 1
         for name, metric, _, width in self.parts:
             out[name] = metric, statistics[..., start : start + width]
@@ -57,11 +60,11 @@ class MultiTask(Metric):
         return out
 
     def headline(self, statistics: Float) -> Float:
-        """The sum, at most 3."""
+        """Return the sum, at most 3."""
         return np.asarray(sum(metric.headline(part) for metric, part in self.split(statistics).values()))
 
     def details(self, statistics: Float) -> Scores:
-        """The sum, the three parts, and all that these keep."""
+        """Return the sum, the scores of the three parts, and all their details."""
         parts: dict[tuple[str, str], Float] = {}
         targets: dict[tuple[str, str], Float] = {}
         for name, (metric, part) in self.split(statistics).items():
@@ -74,16 +77,16 @@ class MultiTask(Metric):
         return {(self.name, "all"): np.asarray(total), **parts, **targets}
 
     def constants(self, statistics: Float) -> Float:
-        """A row for each expression, with the same valence and arousal and every unit throughout."""
+        """Return statistics of constant predictions: each expression, with constant valence, arousal and every unit."""
         rows = {name: metric.constants(part) for name, (metric, part) in self.split(statistics).items()}
         return np.array([
             np.concatenate([statistics[:1], rows["va"][0], expression, rows["au"][0]]) for expression in rows["expr"]
         ])  # fmt: skip
 
     def n_frames(self, statistics: Float) -> Float:
-        """Frames with a label for any part."""
+        """Return the number of frames with a label for any part."""
         return np.asarray(statistics[..., 0])
 
     def label_part(self, statistics: Float) -> Float:
-        """Of the three parts, one after the other."""
+        """Return the label parts of the three metrics, one after the other."""
         return np.concatenate([metric.label_part(part) for metric, part in self.split(statistics).values()], axis=-1)

@@ -1,4 +1,4 @@
-"""From labels and decisions to a score card: value, interval, per-class and per-video tables, the constant's score."""
+"""Score cards from labels and decisions: scores, intervals, tables per class and video, and constants' scores."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 Float = npt.NDArray[np.float64]
 
-_FRAMES_AT_ONCE = 20_000  # what is made of so many stays in the processor's cache
+_FRAMES_AT_ONCE = 20_000  # number of frames whose arrays fit the processor's cache
 
 
 @dataclass(frozen=True)
 class Score:
-    """One number with its 95 % interval by video, or by person (``None`` where there are fewer than two of them)."""
+    """One score with its 95 % interval over videos or persons (``None`` for fewer than two of them)."""
 
     metric: str
     version: int
@@ -40,17 +40,18 @@ class Score:
 
 @dataclass(frozen=True)
 class ScoreCard:
-    """Everything that is known of one set of decisions.
+    """Scores of one set of decisions.
 
     Attributes:
+        task: the scored task.
         headline: the official score.
         scores: all scores, the headline first.
-        videos: names, in the order of ``statistics``.
+        videos: names of the videos, in the order of ``statistics``.
         statistics: float64 ``(n_videos, k)``, sufficient statistics of each video.
-        constant: score and name of the best constant prediction on the same frames.
-        n_frames: frames that counted; rows, for a task of level ``video``.
-        constants: score and name of every constant prediction, where the metric lists them.
-        groups: person of each video, as far as they are known: intervals draw all videos of a person at once.
+        constant: name and score of the best constant prediction on the same frames.
+        n_frames: number of labelled frames, or of rows for a task of level ``video``.
+        constants: name and score of every constant prediction, if the metric lists them.
+        groups: person of each video, if known: intervals draw all videos of a person at once.
     """
 
     task: Task
@@ -64,7 +65,7 @@ class ScoreCard:
     groups: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """Return one line: the official score with its interval, and what it is of."""
+        """Return one line: the official score with its interval, and the numbers of frames and videos."""
         head = self.headline
         number = interval_text(head.value, head.low, head.high)
         frames, videos = counted(self.n_frames, self.task.label_noun), counted(len(self.videos), "video")
@@ -97,20 +98,20 @@ class ScoreCard:
         return units_of(self.videos, self.groups)
 
     def by_video(self) -> VideoScores:
-        """The official score of each video alone, beside what perfect predictions would get there."""
+        """Return the official score of each video alone, beside the score of perfect predictions."""
         return video_scores(metric_for(self.task), self.statistics)
 
     def per_video(self) -> Scores:
-        """Every score of each video alone, ``(n_videos,)`` each: to look at, not to average."""
+        """Return every score of each video alone, ``(n_videos,)`` each. Their means are no official scores."""
         return metric_for(self.task).details(self.statistics)
 
 
 def video_statistics(
     task: Task, metric: Metric, labels: Mapping[str, npt.NDArray[Any]], decisions: Mapping[str, npt.NDArray[Any]]
 ) -> Float:
-    """Sufficient statistics of each video of ``labels``, ``(n_videos, k)``.
+    """Return the sufficient statistics of each video of ``labels``, float64 ``(n_videos, k)``.
 
-    Frames whose label is invalid don't count; frames without a crop do, as in the official score.
+    Frames with an invalid label are left out. Frames without a crop count, as in the official score.
 
     Raises:
         DataError: a video has labels and no decisions, or fewer decisions than labels.
@@ -148,11 +149,13 @@ def _statistics_of(
 def score_card(
     task: Task, videos: tuple[str, ...], statistics: Float, groups: Mapping[str, str] | None = None
 ) -> ScoreCard:
-    """Scores, intervals and the constant's score from per-video statistics.
+    """Return scores, intervals and the score of constant predictions from statistics per video.
 
     Args:
-        statistics: ``(n_videos, k)`` of :func:`video_statistics`.
-        groups: person of each video, as far as they are known.
+        task: the scored task.
+        videos: names of the videos, in the order of ``statistics``.
+        statistics: ``(n_videos, k)``, result of :func:`video_statistics`.
+        groups: person of each video, if known.
 
     Raises:
         DataError: no frame has a label.

@@ -1,4 +1,4 @@
-"""Several runs, each compared with one base, and the correction of their p-values for their number."""
+"""Comparison of several runs with one base, and the correction of the p-values for their number."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ HOLM = "Holm 1979, Scandinavian Journal of Statistics 6, 65-70"
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values corrected for their number by Holm's step-down method.
 
-    The chance that any of the true hypotheses is rejected at a level stays at most that level, however the tests depend
-    on each other. The k-th smallest of m p-values is multiplied by ``m - k + 1``; a corrected value is at least that of
+    The probability to reject any true hypothesis at a level is at most the level, also for dependent tests.
+    The k-th smallest of m p-values is multiplied by ``m - k + 1``; a corrected value is at least the corrected value of
     every smaller p-value, and at most 1.
 
     Args:
@@ -50,11 +50,11 @@ class AgainstBase:
     """One run beside the base; differences are the run's score minus that of the base.
 
     Attributes:
-        name: of the run, or of a solution whose seeds are averaged.
-        run_ids: the runs behind it.
-        comparison: A is the run, B the base; ``None`` where the two can't be compared.
-        corrected_p: p-value corrected for the number of comparisons; ``None`` where there is no p-value.
-        reason: of a missing comparison, else empty.
+        name: name of the run, or of a solution whose seeds are averaged.
+        run_ids: the averaged runs.
+        comparison: comparison of the run, A, with the base, B; ``None`` if the two can't be compared.
+        corrected_p: p-value corrected for the number of comparisons; ``None`` without a p-value.
+        reason: reason of a missing comparison, else ``""``.
     """
 
     name: str
@@ -65,14 +65,14 @@ class AgainstBase:
 
     @property
     def separable(self) -> bool:
-        """True where the interval leaves out 0 and the corrected p-value is below 0.05."""
+        """True if the interval excludes 0 and the corrected p-value is below 0.05."""
         if self.comparison is None or self.corrected_p is None:
             return False
         return self.comparison.separable and self.corrected_p < 1 - LEVEL
 
     @property
     def verdict(self) -> str:
-        """The answer in plain words."""
+        """Result in plain words."""
         if self.comparison is None:
             return f"not comparable: {self.reason}"
         if not self.comparison.separable:
@@ -85,12 +85,12 @@ class AgainstBase:
 
 @dataclass(frozen=True)
 class SeveralComparisons:
-    """Runs against one base.
+    """Comparisons of several runs with one base.
 
     Attributes:
         base: name of the base.
-        base_ids: the runs behind it.
-        rows: one per run, in the order of the question.
+        base_ids: the averaged runs of the base.
+        rows: one row per run, in the order of the arguments.
     """
 
     base: str
@@ -99,12 +99,12 @@ class SeveralComparisons:
 
     @property
     def compared(self) -> tuple[Comparison, ...]:
-        """The comparisons that could be made, at least one."""
+        """Comparisons of the comparable runs, at least one."""
         return tuple(row.comparison for row in self.rows if row.comparison is not None)
 
     @property
     def correction(self) -> str:
-        """One sentence on the correction, with its source."""
+        """Sentence on the correction, with its source."""
         number = sum(row.corrected_p is not None for row in self.rows)
         return f"p (Holm) is corrected for {number} comparisons ({HOLM}), and verdicts go by it; an interval is not."
 
@@ -148,7 +148,7 @@ class SeveralComparisons:
 
 
 def numbers_of(row: AgainstBase) -> dict[str, Any]:
-    """Return the numbers of a row by name; ``None`` for each that is missing.
+    """Return the numbers of a row by name; ``None`` for missing numbers.
 
     Keys: ``score``, ``base``, ``difference``, ``low``, ``high`` (of the official score), ``p_value``, ``corrected_p``.
     """
@@ -172,16 +172,16 @@ def compare_several(
     """Compare runs, each with one base over the same videos, and correct the p-values for their number.
 
     Args:
-        base: one run, or the runs of one solution under several seeds, whose mean is compared.
-        others: the same for each run, by the name that it has in the result.
-        name: of the base; by default that of its first run.
-        skip: list a run that can't be compared with the reason, in place of the error.
+        base: one run, or the runs of one solution with several seeds, whose mean is compared.
+        others: runs to compare with the base, each like ``base``, by their names in the result.
+        name: name of the base; by default the name of its first run.
+        skip: True to list a run that can't be compared with the reason, in place of an error.
         replicates: number of bootstrap replicates.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Raises:
-        DataError: a run is on another task, split or labels than the base, or is not scored; with ``skip``, only where
-            all of them are. Or ``others`` is empty.
+        DataError: ``others`` is empty; or a run differs from the base in task, split or labels, or has no scores. With
+            ``skip``, only if this holds for all runs.
     """
     if not others:
         raise DataError("the base stands alone", where=name or _ids(base)[0], do="Name runs to compare with it")

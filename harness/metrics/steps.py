@@ -1,4 +1,4 @@
-"""Effects of the steps of post-processing: how many decisions each changed, corrected and worsened."""
+"""Effects of the steps of post-processing: numbers of decisions changed, corrected and worsened by each."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class StepTrace:
 
     Attributes:
         decisions: uint8 ``(n_rows, 1 + n_steps)`` classes, or ``(n_rows, 1 + n_steps, n_outputs)`` binaries; the first
-            column is the head's, the last one is the answer.
-        probabilities: float16 ``(n_rows, 1 + n_steps)``, those of the decided classes; ``None`` for binaries.
-        overrides: bool ``(n_rows,)``, rows in which the confidence filter took its classifier's class, be it the head's
-            or another; ``None`` without such a filter.
+            column is the head's decision, the last one the final decision.
+        probabilities: float16 ``(n_rows, 1 + n_steps)``, probabilities of the decided classes; ``None`` for binaries.
+        overrides: bool ``(n_rows,)``, rows in which the confidence filter took its classifier's class, which may equal
+            the head's; ``None`` without such a filter.
     """
 
     decisions: npt.NDArray[np.uint8]
@@ -40,12 +40,12 @@ class StepCount:
 
     Attributes:
         step: name of the step.
-        decisions: number of decisions that were looked at: those with a label, or all where a split has no labels.
-        changed: decisions that the step changed.
-        corrected: wrong before the step, right after it; ``None`` without labels.
-        worsened: right before the step, wrong after it; ``None`` without labels.
-        overridden: rows in which the confidence filter took its classifier's class; ``None`` for other steps.
-        overridden_right: those of them in which the classifier is right; ``None`` without labels.
+        decisions: number of decisions counted: those with a label, or all in a split without labels.
+        changed: number of decisions that the step changed.
+        corrected: number of decisions wrong before the step and right after; ``None`` without labels.
+        worsened: number of decisions right before the step and wrong after; ``None`` without labels.
+        overridden: number of rows in which the confidence filter took its classifier's class; ``None`` for other steps.
+        overridden_right: number of these rows in which the classifier is right; ``None`` without labels.
     """
 
     step: str
@@ -57,7 +57,7 @@ class StepCount:
     overridden_right: int | None = None
 
     def plain(self) -> dict[str, Any]:
-        """Return plain data; what is not known is left out."""
+        """Return plain data, without unknown values."""
         return {name: value for name, value in self.__dict__.items() if value is not None}
 
 
@@ -71,9 +71,9 @@ def count_steps(
     """Return the effect of each step, summed over videos.
 
     Args:
-        task: of the kind ``classes`` or ``binaries``.
-        steps: names, in order; the traces have one column more.
-        traces: by video.
+        task: a task of the kind ``classes`` or ``binaries``.
+        steps: names of the steps, in order; the traces have one column more.
+        traces: decisions of each video after each step.
         labels: official values by video; empty for a split without labels.
         filter_step: name of the step that ``StepTrace.overrides`` belongs to.
     """

@@ -1,4 +1,4 @@
-"""Scores in words: how a metric and a number with its interval are written."""
+"""Text of scores: titles of metrics, and numbers with their intervals."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ METRIC_TITLES = {
 
 
 def score_title(metric: str, target: str = "all") -> str:
-    """``macro-F1``, ``F1 Fear``."""
+    """Return the title of a score, such as ``macro-F1`` or ``F1 Fear``."""
     title = METRIC_TITLES.get(metric, metric)
     return title if target == "all" else f"{title} {target}"
 
 
 def interval_text(value: float, low: float | None, high: float | None, *, sign: str = "") -> str:
-    """``0.412 [0.371, 0.447]``; with ``sign="+"`` for differences, ``+0.012 [-0.003, +0.031]``."""
+    """Return ``0.412 [0.371, 0.447]``; with ``sign="+"``, for differences, ``+0.012 [-0.003, +0.031]``."""
     interval = f" [{low:{sign}.3f}, {high:{sign}.3f}]" if low is not None and high is not None else ""
     return f"{value:{sign}.3f}{interval}"

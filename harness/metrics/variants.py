@@ -1,7 +1,7 @@
-"""What other definitions in circulation say of the same predictions, and by how much they differ from the official one.
+"""Scores of the same predictions by other definitions in circulation, and their differences from the official score.
 
-Numbers of two definitions can't be compared, and papers seldom say which one they use. All but one of these follow from
-the statistics that the official score is made of.
+Scores by two definitions can't be compared, and papers seldom name theirs. All variants but one follow from the
+statistics of the official score.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Row = tuple[str, float, str]
 
 @dataclass(frozen=True)
 class Variant:
-    """The score by another definition.
+    """Score by another definition.
 
     Attributes:
-        name: what is done otherwise, in plain words.
-        value: what it gives.
-        difference: that, minus the official score.
-        who: public code that does so, as far as it is known.
+        name: the difference between the definitions, in plain words.
+        value: score by the other definition.
+        difference: ``value`` minus the official score.
+        who: public code with this definition, if known.
     """
 
     name: str
@@ -46,13 +46,15 @@ class Variant:
 
 
 def variants(task: Task, statistics: Float) -> tuple[Variant, ...]:
-    """The score by every other definition that the statistics can tell.
+    """Return the score by every other definition that can be computed from the statistics.
 
     Args:
-        statistics: of each video, ``(n_videos, k)``, as :func:`harness.metrics.scoring.video_statistics` gives them.
+        task: the scored task.
+        statistics: statistics of each video, ``(n_videos, k)``, from
+            :func:`harness.metrics.scoring.video_statistics`.
 
     Returns:
-        In a fixed order; none is left out where it happens to agree.
+        The variants in a fixed order, including those equal to the official score.
     """
     metric = metric_for(task)
     official = float(metric.headline(statistics.sum(0)))
@@ -65,12 +67,13 @@ def without_uncropped_frames(
     decisions: Mapping[str, npt.NDArray[Any]],
     has_crop: Mapping[str, npt.NDArray[np.bool_]],
 ) -> Variant:
-    """The score on the frames alone that have a face crop.
+    """Return the score on only the frames that have a face crop.
 
     Args:
-        labels: of each video, ``(n,)`` or ``(n, targets)``.
-        decisions: of each video, at least as long as its labels.
-        has_crop: of each video, bool, at least as long as its labels.
+        task: the scored task.
+        labels: labels of each video, ``(n,)`` or ``(n, targets)``.
+        decisions: decisions of each video, at least as many as labels.
+        has_crop: bool mask of each video, at least as long as its labels.
 
     Raises:
         DataError: a video lacks decisions or a mask of its length.
@@ -80,8 +83,8 @@ def without_uncropped_frames(
     for name, truth in labels.items():
         mask = has_crop.get(name, np.zeros(0, bool))
         if len(mask) < len(truth):
-            found, expected = f"{len(mask)} frames", f"{len(truth)}, as it has labels"
-            raise DataError("can't tell which frames have a crop", where=name, found=found, expected=expected)
+            mask_in_words, expected = f"{len(mask)} frames", f"{len(truth)}, as it has labels"
+            raise DataError("can't tell which frames have a crop", where=name, found=mask_in_words, expected=expected)
         keep = mask[: len(truth)].astype(bool)
         cropped_labels[name] = truth[keep]
         if name in decisions and len(decisions[name]) >= len(truth):
@@ -109,12 +112,12 @@ def _rows(metric: Metric, table: Float) -> Iterator[Row]:
 
 
 def _of_parts(metric: MultiTask, table: Float) -> Iterator[Row]:
-    """The sum with one part's definition exchanged."""
+    """Yield the sum with the definition of one part exchanged."""
     official = float(metric.headline(table.sum(0)))
     for name, (part, statistics) in metric.split(table).items():
-        own = float(part.headline(statistics.sum(0)))
+        part_score = float(part.headline(statistics.sum(0)))
         for text, value, who in _rows(part, statistics):
-            yield f"{name}: {text}", official - own + value, who
+            yield f"{name}: {text}", official - part_score + value, who
 
 
 def _of_classes(metric: MacroF1, table: Float) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Printed points of scores against one constant: of abaw8's figures 2 to 5, and of abaw10's notebook."""
+"""Printed points of scores against one constant, from abaw8's figures 2 to 5 and abaw10's notebook."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from harness.reference.papers import PaperRow
 
 @dataclass(frozen=True)
 class PrintedPoint:
-    """A score at one value of one constant.
+    """Score at one value of one constant, as printed.
 
     Attributes:
-        figure: number of the paper's figure that shows the same dependence; 0 where the paper has no such figure.
+        figure: number of the paper's figure of this dependence; 0 if the paper has no such figure.
         row: the row of the paper's table that the curve passes through.
         evidence: ``text`` or ``table`` of the paper, or the authors' public ``notebook``.
-        held: what the other constants were.
-        axis: as in :class:`harness.records.curves.SweepPoint`.
-        source: where it stands.
+        held: values of the other constants, in words.
+        axis: name of the constant, see :class:`harness.records.curves.SweepPoint`.
+        value: value of the constant.
+        metric: metric of the score.
+        score: the score.
+        source: place of the number in the source.
     """
 
     figure: int
@@ -36,7 +39,7 @@ class PrintedPoint:
 
 @functools.cache
 def printed_points() -> tuple[PrintedPoint, ...]:
-    """Every point, by figure."""
+    """Return all points, in the order of the figures."""
     text = (resources.files("harness") / "reference" / "paper_curves.csv").read_text(encoding="utf-8")
     return tuple(
         PrintedPoint(

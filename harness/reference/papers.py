@@ -1,4 +1,4 @@
-"""Every row of the results tables of the two papers, as printed."""
+"""Rows of the results tables of the two papers, as printed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,29 @@ from harness.tasks import TASKS
 
 @dataclass(frozen=True)
 class PaperRow:
-    """Names one row of a paper's table, as ``paper_tables.csv`` spells it."""
+    """Name of one row of a paper's table, as in ``paper_tables.csv``."""
 
     paper: str
     table: str
     row_id: str
 
     def __str__(self) -> str:
+        """Return the name as ``<paper>:table<table>:<row>``."""
         return f"{self.paper}:table{self.table}:{self.row_id}"
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row as printed.
+    """Row of a paper's table, as printed.
 
     Attributes:
-        own: the paper's own system, not another team's.
-        values: fractions or coefficients by ``(metric, target)``, metrics and targets in our words.
-        notes: what is inferred, or at odds with the paper's text or the authors' code.
+        row: name of the row.
+        task: short name of the task.
+        split: split of the scores.
+        system, encoder, head, variant: description of the system, in the paper's words.
+        own: True for the authors' own system, False for another team's.
+        values: fractions or coefficients by ``(metric, target)``, metrics and targets by our names.
+        notes: inferred facts, and contradictions to the paper's text or the authors' code.
     """
 
     row: PaperRow
@@ -48,13 +53,13 @@ class TableRow:
 
     @property
     def headline(self) -> float | None:
-        """The official score of the row's task; ``None`` where the row does not print it, or we have no such task."""
+        """Official score of the row's task; ``None`` if the row lacks the score, or the task is unknown."""
         task = TASKS.get(self.task)
         return self.values.get((task.metric, "all")) if task else None
 
     @property
     def metric(self) -> str | None:
-        """The score over all classes that the row prints: the official one, else the first, such as T7's accuracy."""
+        """Name of the row's score over all classes: the official one, else the first, such as T7's accuracy."""
         printed = [metric for metric, target in self.values if target == "all"]
         task = TASKS.get(self.task)
         if task is not None and task.metric in printed:
@@ -69,7 +74,7 @@ class TableRow:
 
 @functools.cache
 def table_rows() -> tuple[TableRow, ...]:
-    """All rows of all tables, in print order."""
+    """Return all rows of all tables, in print order."""
     text = (resources.files("harness") / "reference" / "paper_tables.csv").read_text(encoding="utf-8")
     lines = csv.DictReader(text.splitlines())
     rows = grouped(((PaperRow(line["paper"], line["table"], line["row_id"]), line["split"]), line) for line in lines)
@@ -91,14 +96,14 @@ def _row(row: PaperRow, lines: list[dict[str, str]]) -> TableRow:
 
 
 def table_row(row: PaperRow, split: str | None = None) -> TableRow:
-    """Return the row as printed.
+    """Return a row as printed.
 
     Args:
-        row: the row.
-        split: the split that it is of; any by default.
+        row: name of the row.
+        split: split of the row; by default any.
 
     Raises:
-        UnknownNameError: no table has it.
+        UnknownNameError: no table has the row.
     """
     known = {str(printed.row): printed for printed in table_rows() if split in (None, printed.split)}
     if str(row) not in known:

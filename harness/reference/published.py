@@ -9,20 +9,20 @@ from importlib import resources
 
 from harness.tasks import TASKS
 
-# what the competition calls the macro-F1 of AU detection is the mean of twelve binary F1; here one word means one thing
+# the competition calls the mean of twelve binary F1 of AU detection macro-F1, which means another score here
 _OUR_WORD = {("AU", "macro_f1"): "mean_binary_f1"}
 
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One published number.
+    """Published score.
 
     Attributes:
-        edition: of the competition.
+        edition: number of the competition's edition.
         kind: ``baseline`` of the organisers, ``paper`` or ``leaderboard``.
         value: a fraction, or a coefficient in [-1, 1].
-        evidence: ``official`` (the organisers' own text), ``paper``, or ``secondary`` (told by others).
-        source: where it stands.
+        evidence: ``official`` (the organisers' own text), ``paper``, or ``secondary`` (reported by others).
+        source: place of the number in the source.
     """
 
     edition: int
@@ -40,19 +40,19 @@ class PublishedResult:
 
 
 def our_word(task: str, metric: str) -> str:
-    """Our name of a metric that papers and organisers print."""
+    """Return our name of a metric that papers and organisers print."""
     return _OUR_WORD.get((task, metric), metric)
 
 
 def our_target(task: str, target: str) -> str:
-    """Our name of a class or dimension: EMI's ``empathic_pain`` is ``Empathic Pain``."""
+    """Return our name of a class or dimension: EMI's ``empathic_pain`` is ``Empathic Pain``."""
     targets = TASKS[task].targets if task in TASKS else ()
     return next((name for name in targets if name.replace(" ", "_").casefold() == target.casefold()), target)
 
 
 @functools.cache
 def published_results() -> tuple[PublishedResult, ...]:
-    """All published results that come with the package."""
+    """Return all published results that come with the package."""
     text = (resources.files("harness") / "reference" / "published_results.csv").read_text(encoding="utf-8")
     return tuple(
         PublishedResult(

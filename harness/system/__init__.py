@@ -1,1 +1,1 @@
-"""Atomic writes, locks, images, devices, progress and provenance: everything that touches the machine."""
+"""Access to the machine: atomic writes, locks, images, devices, progress and provenance."""

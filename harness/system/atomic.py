@@ -1,4 +1,4 @@
-"""Files and folders that are either there whole or not there at all."""
+"""Atomic writers: a file or folder appears under its name only once it is complete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.errors import StorageError, storage_error
 PARTIAL = ".partial-"
 _STALE_SECONDS = 86_400.0
 _OWNED = re.compile(r"-(?P<where>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<started>\d+)-[0-9a-f]{8}")
-_OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)  # another process put its own there meanwhile
+_OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)  # another process has put a folder there meanwhile
 _HERE, _RENAME_EXCHANGE = -100, 2  # AT_FDCWD and the flag, as Linux's headers have them
 _renameat2 = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
 
@@ -35,8 +35,8 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     The bytes are flushed to the disk before the rename, so a power cut can't leave an empty file under the final name.
 
     Args:
-        path: of the file.
-        durable: flush; False for what is made again where a checksum in it fails, as after a power cut.
+        path: the file to write.
+        durable: True to flush; False for a file with a checksum that is made again if damaged, as after a power cut.
 
     Raises:
         StorageError: the disk is full or the folder can't be written.
@@ -47,10 +47,10 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """As :func:`atomic_file`, for what opens its file by name: a temporary sibling's name, with no file there yet.
+    """Yield a free temporary name for a writer that opens its file by name; else as :func:`atomic_file`.
 
     Args:
-        path: of the file.
+        path: the file to write.
         durable: see :func:`atomic_file`.
 
     Raises:
@@ -83,11 +83,11 @@ def _flush(path: Path) -> None:
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write UTF-8 text atomically, line ends as given.
+    """Write UTF-8 text atomically, with unchanged line ends.
 
     Args:
-        path: of the file.
-        text: its content.
+        path: the file to write.
+        text: content of the file.
         durable: see :func:`atomic_file`.
     """
     with atomic_file(path, durable=durable) as stream:
@@ -96,13 +96,14 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """A temporary sibling folder that becomes ``path`` on success and disappears on any failure.
+    """Yield a temporary sibling folder that becomes ``path`` on success and disappears on any failure.
 
     Args:
-        replace: put it in the place of a folder that is there; that one is moved away only when the new one is whole.
+        path: the folder to write.
+        replace: replace an existing folder; it is moved away only once the new one is complete.
 
     Raises:
-        StorageError: ``path`` holds something already and ``replace`` is off, the disk is full, or the parent can't be
+        StorageError: ``path`` exists and holds files and ``replace`` is off, the disk is full, or the parent can't be
             written.
     """
     temporary = _sibling(path)
@@ -125,11 +126,11 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
 
 def sweep_partials(folder: Path) -> None:
-    """Remove what a kill left half-written in ``folder``.
+    """Remove partial files and folders that killed processes left in ``folder``.
 
-    A name says which process has it. Where that can be looked at, what a living process has stays however old it looks,
-    and what a dead one left goes at once. What another machine's or container's process has, or one before this
-    machine's last start, goes when it has not changed for a day.
+    A partial file's name contains its process. Files of a living process of this machine stay, however old, and files
+    of a dead one are removed at once. Files from another machine or container, or from before this machine's last
+    start, are removed after a day without a change.
     """
     for left in folder.glob(f"{PARTIAL}*"):
         with contextlib.suppress(OSError):
@@ -141,7 +142,7 @@ def sweep_partials(folder: Path) -> None:
 
 
 def _is_left(path: Path) -> bool:
-    """Whether nobody is at work on a partial file or folder any more."""
+    """Tell if no process works on a partial file or folder any more."""
     match = _OWNED.search(path.name)
     if match is None or not _here() or match["where"] != _here():
         return time.time() - path.stat().st_mtime > _STALE_SECONDS
@@ -150,7 +151,7 @@ def _is_left(path: Path) -> bool:
 
 @functools.cache
 def _here() -> str:
-    """What tells this machine since its start, and this set of process numbers, from others; empty if unknown."""
+    """Return an id of this machine since its start and of its set of process numbers; ``""`` if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
         numbers = Path("/proc/self/ns/pid").stat().st_ino
@@ -160,9 +161,9 @@ def _here() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process was started, in ticks since this machine was: no two have number and start in common.
+    """Return the start of a process, in ticks since the start of this machine; ``""`` if the process has ended.
 
-    Empty if it is not there, or has ended and nobody has asked how.
+    Number and start together identify a process.
     """
     try:
         state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -172,13 +173,13 @@ def _started(pid: int) -> str:
 
 
 def numbered_path(path: Path, label: str) -> Path:
-    """A name beside ``path`` that nothing has yet: ``results.duckdb.broken-1`` for the label ``broken``."""
+    """Return a free name beside ``path``: ``results.duckdb.broken-1`` for the label ``broken``."""
     names = (f"{path.name}.{label}-{n}" for n in itertools.count(1))
     return next(path.with_name(name) for name in names if not path.with_name(name).exists())
 
 
 def _sibling(path: Path) -> Path:
-    """A name beside ``path`` that nobody else has, made with the permissions that the user's umask allows."""
+    """Return a free name beside ``path`` that contains the id of this process."""
     pid = os.getpid()
     owner = f"{_here()}.{pid}.{_started(pid)}" if _here() else ""
     return path.with_name(f"{PARTIAL}{path.name[:50]}-{owner}-{secrets.token_hex(4)}")
@@ -190,7 +191,7 @@ def _refuse_occupied(path: Path) -> None:
 
 
 def _replace_folder(new: Path, path: Path) -> None:
-    """Put ``new`` in the place of ``path``, in one step where the system can, and remove what was there."""
+    """Put ``new`` in the place of ``path``, in one step if the system can, and remove the earlier folder."""
     while True:
         try:
             if _exchange(new, path):
@@ -205,7 +206,7 @@ def _replace_folder(new: Path, path: Path) -> None:
 
 
 def _exchange(new: Path, path: Path) -> bool:
-    """Swap two folders in one step: Linux can, on most file systems. ``False`` where it can't, or nothing is there."""
+    """Swap two folders in one step, on most file systems of Linux. Return False if the system can't."""
     if _renameat2 is None:
         return False
     done: int = _renameat2(_HERE, os.fsencode(new.absolute()), _HERE, os.fsencode(path.absolute()), _RENAME_EXCHANGE)
@@ -213,7 +214,7 @@ def _exchange(new: Path, path: Path) -> bool:
 
 
 def _replace_in_two_steps(new: Path, path: Path) -> None:
-    """Two renames, as no portable call swaps folders; between them ``path`` lies beside itself, under a hidden name."""
+    """Replace ``path`` by two renames; between them the earlier folder has a hidden name beside ``path``."""
     earlier = Path(f"{new}-earlier")
     with contextlib.suppress(FileNotFoundError):
         path.replace(earlier)

@@ -1,4 +1,4 @@
-"""Attempts at something that another process may be busy with, further and further apart."""
+"""Repeated attempts at an action that another process may block, with growing waits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from collections.abc import Iterator
 def backoff(deadline: float = math.inf, *, first: float = 0.005, longest: float = 0.05) -> Iterator[None]:
     """Yield once for each attempt, and sleep between attempts; end after the first attempt past the deadline.
 
-    Leave the loop when an attempt succeeds. There is always at least one attempt, and one at the deadline or later.
-    Each wait is twice as long as the one before, give or take a half, so that processes that wait for the same thing
-    don't try in step.
+    Leave the loop when an attempt succeeds. There is at least one attempt, and one at the deadline or later. Waits
+    double, and each varies at random by half its length, so that waiting processes do not try at the same moments.
 
     Args:
-        deadline: of ``time.monotonic()``.
-        first: seconds of the first wait.
-        longest: seconds that no wait exceeds by more than a half.
+        deadline: latest time of ``time.monotonic()``.
+        first: mean length of the first wait, in seconds.
+        longest: mean length of the longest wait, in seconds.
     """
     wait = first
     while True:

@@ -1,4 +1,4 @@
-"""Checksums of what is kept on a disk for long: a bit that flipped there is found before anybody believes it."""
+"""Checksums of files that stay on disk for long: they reveal flipped bits before the files are used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK = 1 << 20
 
 
 def checksum_of(path: Path) -> int:
-    """Return the CRC-32 of a file. It finds a flipped bit for certain; it is no signature.
+    """Return the CRC-32 of a file. It reveals any single flipped bit; it is no signature.
 
     Raises:
         OSError: the file can't be read.
@@ -34,12 +34,12 @@ def write_checksums(folder: Path) -> None:
         StorageError: the folder can't be written.
     """
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != CHECKSUMS_FILE)
-    found = {path.relative_to(folder).as_posix(): checksum_of(path) for path in files}
-    write_text(folder / CHECKSUMS_FILE, json.dumps(found, indent=1) + "\n")
+    checksum_by_name = {path.relative_to(folder).as_posix(): checksum_of(path) for path in files}
+    write_text(folder / CHECKSUMS_FILE, json.dumps(checksum_by_name, indent=1) + "\n")
 
 
 def damaged_files(folder: Path) -> list[str]:
-    """Return the names of files below a folder that are not what was written; none where no checksums are known."""
+    """Return the names of files below a folder that differ from their checksums; empty without checksums."""
     try:
         expected = json.loads(read_text(folder / CHECKSUMS_FILE))
         if not isinstance(expected, dict):

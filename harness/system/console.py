@@ -14,11 +14,11 @@ from harness.system.terminal import CleanStream, clean
 
 
 class Terminal(Console):
-    """A console that prints texts as they are, cleaned: ``[b]`` and ``:a:`` stay what they are.
+    """Console that prints texts cleaned and otherwise unchanged: ``[b]`` and ``:a:`` are printed so.
 
     Args:
-        options: of Rich's console; markup, emoji codes and highlighting are off unless they are asked for, and so are
-            colours and bold type where the environment variable ``NO_COLOR`` is set.
+        options: options of Rich's console; markup, emoji codes and highlighting are off by default. Colours and bold
+            type are off if the environment variable ``NO_COLOR`` is set.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -28,7 +28,7 @@ class Terminal(Console):
 
     @property
     def file(self) -> IO[str]:
-        """The stream that is written to."""
+        """Stream that the console writes to."""
         stream: Any = Console.file.fget(self)  # type: ignore[attr-defined]
         return stream.raw if isinstance(stream, CleanStream) else stream
 
@@ -41,6 +41,6 @@ class Terminal(Console):
         return super().render_str(clean(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield the pieces of what is printed, cleaned also where they came as something else than text."""
+        """Yield the printed segments, cleaned also if their source is another object than text."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(clean(segment.text), segment.style)

@@ -11,19 +11,19 @@ def counted(number: int, noun: str) -> str:
 
 
 def first_of(texts: Sequence[str], shown: int, between: str) -> str:
-    """Return the first texts, and how many more there are.
+    """Return the first texts, and the number of further ones.
 
     Args:
         texts: all of them, in order.
         shown: number of texts to write out.
-        between: two texts, such as a line break.
+        between: text between two texts, such as a line break.
     """
     more = [f"… and {len(texts) - shown:,} more"] if len(texts) > shown else []
     return between.join([*texts[:shown], *more])
 
 
 def some(names: Sequence[str]) -> str:
-    """Return the first five names, and ``…`` where there are more."""
+    """Return the first five names, and ``…`` if there are more."""
     return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
 
 

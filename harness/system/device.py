@@ -1,30 +1,30 @@
-"""Which device a network runs on: what was asked for, made definite."""
+"""Choice of the device that networks run on."""
 
 from __future__ import annotations
 
 from harness.errors import UsageError
 
 
-def resolve_device(wanted: str) -> str:
-    """``auto`` as ``cuda`` or ``cpu``; any other name as it is, if the machine has it.
+def resolve_device(name: str) -> str:
+    """Return ``cuda`` or ``cpu`` for ``auto``; return any other name unchanged if the machine has the device.
 
     Args:
-        wanted: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, or another name that torch knows.
+        name: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, or another name that torch knows.
 
     Raises:
-        UsageError: torch knows no such device, or the machine has none.
+        UsageError: torch does not know the device, or the machine lacks it.
     """
-    if wanted == "cpu":
-        return wanted
+    if name == "cpu":
+        return name
     import torch
 
-    if wanted == "auto":
+    if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=wanted)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch raises each of these for it
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch raises each of these
         reason = str(error).splitlines()[0]
         raise UsageError(
-            f"device {wanted!r} can't be used", found=reason, expected="auto, cpu, cuda, cuda:1, …"
+            f"device {name!r} can't be used", found=reason, expected="auto, cpu, cuda, cuda:1, …"
         ) from None
-    return wanted
+    return name

@@ -1,4 +1,4 @@
-"""Values that share a key, side by side."""
+"""Grouping of values by a key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
-    """Return the values of each key; keys, and the values of each, in the order in which they come."""
+    """Return the values of each key; keys and values keep the order of the pairs."""
     groups: dict[K, list[V]] = {}
     for key, value in pairs:
         groups.setdefault(key, []).append(value)

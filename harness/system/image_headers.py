@@ -1,7 +1,7 @@
 """Sizes that image files claim, read from their first bytes before anything is decoded.
 
-A JPEG of 300 bytes may claim 65,500 × 65,500 pixels, and a decoder makes room for all of them. Read are the forms that
-data sets hold: JPEG (ITU T.81, B.1 and B.2), PNG (its first chunk), BMP and WebP.
+A JPEG of 300 bytes may claim 65,500 × 65,500 pixels, and a decoder reserves memory for all of them. This module reads
+the formats of data sets: JPEG (ITU T.81, B.1 and B.2), PNG (its first chunk), BMP and WebP.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of a JPEG that tell its size (SOF0 to SOF15); the three are tables and an extension."""
+"""Markers of a JPEG that contain its size (SOF0 to SOF15, except three for tables and an extension)."""
 
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
-"""Marks without a length: a zero that was stuffed in, TEM, RST0 to RST7."""
+"""Markers without a length: a stuffed zero, TEM, RST0 to RST7."""
 
 _END, _SCAN = 0xD9, 0xDA
 _OLD_BMP = 12
 
 
 def claimed_size(raw: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
-    """Return width and height by the header; ``None`` for other forms, and where there is no whole header.
+    """Return width and height by the header; ``None`` for other formats and incomplete headers.
 
     Args:
         raw: bytes of the file, uint8 ``(n,)``.
@@ -36,7 +36,7 @@ def claimed_size(raw: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
             return _bmp(data)
         if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
             return _webp(data, start[12:16])
-    except (IndexError, ValueError):  # it ends before that
+    except (IndexError, ValueError):  # the file ends within its header
         pass
     return None
 
@@ -48,7 +48,7 @@ def _number(data: bytes, at: int, size: int, order: str = "little") -> int:
 
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
-    """Go from marker to marker as libjpeg does: it passes over whatever stands between two segments."""
+    """Return the size from a JPEG's markers; bytes between two segments are skipped, as in libjpeg."""
     at = 2
     while True:
         if data[at] != 0xFF:

@@ -1,4 +1,4 @@
-"""The one door to OpenCV and to image files."""
+"""Access to OpenCV, and decoding of image files; no other module imports OpenCV."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ HEADLESS_REMEDY = (
 
 @functools.cache
 def opencv() -> ModuleType:
-    """The ``cv2`` module, one thread per call: parallelism is the caller's, by video or by picture.
+    """Return the ``cv2`` module with one thread per call: callers work in parallel on videos or images.
 
     Raises:
-        MissingDependencyError: there is none, or it is the wheel with a window system, on a machine without libGL.
+        MissingDependencyError: OpenCV is missing, or is the wheel with a window system on a machine that lacks libGL.
     """
-    # FFmpeg complains of every packet of a broken film; what matters stands in our own message
+    # FFmpeg complains about every packet of a damaged video; our own message says what matters
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
-    # for forms of images whose header is not read here; OpenCV's own limit is 2^30
+    # a limit for image formats that claimed_size does not read; OpenCV's own limit is 2^30
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
-    # by default it takes a film to be over after 4096 packets of sound without a picture, which are 90 s
+    # by default OpenCV ends a video after 4096 packets of audio without an image, which are 90 s
     os.environ["OPENCV_FFMPEG_READ_ATTEMPTS"] = str(2**31 - 1)
     try:
         import cv2
@@ -54,17 +54,22 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
         RGB uint8 ``(h, w, 3)``. Bytes equal PIL's for JPEG.
 
     Raises:
-        DataError: not there, not an image, or one that claims more than ``MOST_PIXELS``.
+        DataError: the file is missing, is no image, or claims more than ``MOST_PIXELS``.
     """
     raw = np.frombuffer(read_or_refuse(path, "can't read the crop"), np.uint8)
     return decode_rgb(raw, path)
 
 
 def decode_rgb(raw: npt.NDArray[np.uint8], path: Path, *, noun: str = "crop") -> npt.NDArray[np.uint8]:
-    """Decode the bytes of an image file; ``path`` and ``noun``, what it is called, are for the message.
+    """Decode the bytes of an image file to RGB uint8 ``(h, w, 3)``.
+
+    Args:
+        raw: bytes of the file, uint8 ``(n,)``.
+        path: the file, for messages.
+        noun: name of such an image, for messages.
 
     Raises:
-        DataError: not an image, or one that claims more than ``MOST_PIXELS``.
+        DataError: the file is no image, or claims more than ``MOST_PIXELS``.
     """
     cv2 = opencv()
     size = claimed_size(raw)

@@ -1,4 +1,4 @@
-"""Locks that processes take turns with, and that vanish with the process that held them."""
+"""Locks between processes; a lock ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from pathlib import Path
 from harness.errors import StorageError, storage_error
 from harness.system.backoff import backoff
 
-_NOTICE_AFTER = 5.0  # seconds of waiting until the user learns what for
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)  # of a file system that has none
+_NOTICE_AFTER = 5.0  # seconds of waiting until a message tells the user the reason
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)  # errors of a file system without locks
 _log = logging.getLogger("abaw")
 
 
 @contextlib.contextmanager
 def exclusive(path: Path, *, patience: float = 20.0) -> Iterator[None]:
-    """Hold the lock while the block runs.
+    """Hold a lock while the block runs.
 
     Args:
         path: the lock's file, empty, made if needed and left in its place.
         patience: seconds to wait for another process or thread.
 
     Raises:
-        StorageError: another one kept it for longer, or the folder can't be written.
+        StorageError: another process or thread held the lock for longer, or the folder can't be written.
     """
     descriptor = _opened(path)
     try:
@@ -42,17 +42,18 @@ def exclusive(path: Path, *, patience: float = 20.0) -> Iterator[None]:
 
 
 class Claim:
-    """A piece of work that this process does and no other, until it is released or the process ends.
+    """Right of this process alone to a piece of work, until the release of the claim or the end of the process.
 
-    Its file is removed when it is released; what a kill leaves is empty, and locks nothing.
+    The release removes the claim's file. A killed process leaves an empty file, which locks nothing.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
+        """Hold the claim of the locked file ``path``, open as ``descriptor``."""
         self._path = path
         self._descriptor: int | None = descriptor
 
     def release(self) -> None:
-        """Let others have it. Twice does nothing more."""
+        """Release the claim. A second call has no effect."""
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
@@ -67,14 +68,15 @@ class Claim:
 def claim(path: Path, *, wait_for: str = "") -> Claim | None:
     """Claim a piece of work that must not be done twice at the same time.
 
-    Where the file system has no locks the claim is granted: then the work may be done twice, which costs time alone.
+    On a file system without locks every claim is granted. Then the work may be done twice, which costs time alone.
 
     Args:
-        path: a file that stands for it, made if needed.
-        wait_for: what another process is doing, for the user: then wait for it, for as long as it lives.
+        path: file that stands for the work, made if needed.
+        wait_for: name of the work, for a message to the user: wait until the other process releases the claim or ends.
+            By default return at once.
 
     Returns:
-        The claim, to be released; ``None`` if another process or thread has it, and none is to be waited for.
+        The claim, to be released; ``None`` if another process or thread has it.
 
     Raises:
         StorageError: the folder can't be written.
@@ -98,7 +100,7 @@ def claim(path: Path, *, wait_for: str = "") -> Claim | None:
 
 
 def _claimed(descriptor: int, path: Path) -> bool:
-    """Lock the file. Return False if another one has it, or if it is not the file of that name any more."""
+    """Lock the file. Return False if another process holds the lock, or if ``path`` is another file by now."""
     try:
         if not _locked(descriptor, False):
             return False
@@ -116,7 +118,7 @@ def _claimed(descriptor: int, path: Path) -> bool:
 
 @contextlib.contextmanager
 def alone(path: Path, *, wait_for: str) -> Iterator[None]:
-    """Do what the block does in one process at a time, however long it takes; see :func:`claim`.
+    """Run the block in one process at a time, and wait without limit; see :func:`claim`.
 
     Raises:
         StorageError: the folder can't be written.
@@ -131,14 +133,14 @@ def alone(path: Path, *, wait_for: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def queued(path: Path, *, shared: bool, deadline: float) -> Iterator[None]:
-    """Wait for a turn before something that has a lock of its own, where failing to get that is dear.
+    """Wait for a turn before an action that takes another lock, if a failure to get that lock is expensive.
 
-    Never fails: where no lock file can be made (a read-only folder), or past the deadline, the block runs all the same.
+    The block runs in any case: also in a read-only folder, which can hold no lock file, and after the deadline.
 
     Args:
         path: the lock's file, empty, made if needed and left in its place.
-        shared: others who share may run at the same time.
-        deadline: of ``time.monotonic()``.
+        shared: True to run together with others who share.
+        deadline: latest time of ``time.monotonic()`` to wait for.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -176,7 +178,7 @@ def _locked(descriptor: int, shared: bool) -> bool:
         from filelock import lock_descriptor  # late: commands that only read take no such lock
 
         return lock_descriptor(descriptor, blocking=False)
-    if sys.platform == "win32":  # those who share wait for nobody: what they queue for has a lock of its own
+    if sys.platform == "win32":  # shared turns need no wait, as the action takes its lock itself
         return True
     import fcntl
 

@@ -1,4 +1,4 @@
-"""Memory of this machine that a process may still take."""
+"""Memory of this machine that is still available to a process."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_memory(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int | None:
-    """Return the bytes that can be taken without swapping, a container's limit included.
+    """Return the number of bytes available without swapping, within a container's limit.
 
     Args:
         meminfo: Linux's table of memory (proc_meminfo(5), ``MemAvailable``).
         cgroup: folder with ``memory.max`` and ``memory.current`` of the container (cgroup v2).
 
     Returns:
-        Bytes; ``None`` where the system does not tell, as on macOS.
+        Number of bytes; ``None`` if the system does not report it, as on macOS.
     """
     known = [_machine(meminfo), _container(cgroup)]
     return min((number for number in known if number is not None), default=None)

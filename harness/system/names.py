@@ -1,7 +1,7 @@
-"""Names that come from files, lists and records: which of them may become part of a path. One rule for all of them.
+"""Check of names from files, lists and records before they become part of a path.
 
-A video is called as its label file, its folder of images or its row in a template says, and the cache keeps its
-features in files of that name. Whoever writes such a list must not decide where on the disk these files lie.
+A video takes its name from its label file, its folder of images or its row in a template, and the cache uses the name
+for feature files. The author of such a list must not decide where on the disk these files lie.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 from harness.errors import AbawError, DataError, problem
 
 LONGEST = 200
-"""Bytes of a name: the cache appends such endings as ``.embeddings.npy``, and a file's name has at most 255 bytes."""
+"""Most bytes of a name: the cache appends endings such as ``.embeddings.npy``, and file names have at most 255."""
 
 
 @functools.lru_cache(maxsize=65536)
 def unusable(name: str) -> str:
-    """Return why a name can't be that of a video or of a run; empty if it can.
+    """Return the reason to refuse a name of a video or run; ``""`` for a usable name.
 
-    A usable name stays below the folder that it is appended to, on any system. It may have folders of its own, as
-    ``82683/Visite_1/q1.mp4`` has.
+    A path of a folder and a usable name stays below the folder, on any system. The name may contain folders, such as
+    ``82683/Visite_1/q1.mp4``.
     """
     if not name:
         return "an empty name"
@@ -43,16 +43,17 @@ def unusable(name: str) -> str:
 def require_name(
     name: str, of: str, *, where: object = None, do: str | None = None, kind: type[AbawError] = DataError
 ) -> str:
-    """Return a name that may become part of a path.
+    """Return the name if it may become part of a path; else raise an error.
 
     Args:
-        of: what bears the name, ``video``.
-        where: the file that the name was read from.
-        do: what the user can do about it.
-        kind: of the error.
+        name: the name.
+        of: kind of object with this name, such as ``video``, for the message.
+        where: file that the name was read from.
+        do: advice to the user.
+        kind: class of the error.
 
     Raises:
-        AbawError: of that kind: the name would lead out of a folder, or can't be a file's.
+        AbawError: the name would lead out of a folder, or is unfit for a file; an error of class ``kind``.
     """
     if why := unusable(name):
         raise kind(
@@ -68,10 +69,12 @@ def require_name(
 
 
 def inside(folder: Path, name: str, ending: str = "") -> Path:
-    """Return the path of a file of that name below a folder.
+    """Return the path of the file with this name below a folder.
 
     Args:
-        ending: is appended to the name, ``.json``.
+        folder: the folder.
+        name: name of the file, or of a video or run.
+        ending: text to append to the name, such as ``.json``.
 
     Raises:
         DataError: the file would not lie below the folder.
@@ -83,7 +86,7 @@ def inside(folder: Path, name: str, ending: str = "") -> Path:
 
 
 DEEPEST = 32
-"""Parts of a name, folders and the file itself: official archives have three at most."""
+"""Most parts of a name, folders and the file itself; official archives have at most three."""
 
 
 TOO_DEEP = f"a path of more than {DEEPEST} parts"
@@ -93,8 +96,8 @@ _LONGEST = 1000  # bytes of a whole name
 
 
 def bad_name(name: str) -> str:
-    """Why no file may be called that, on any system; empty if it may."""
-    # first, as everything below takes as long as the name is
+    """Return the reason to refuse a file name on any system; ``""`` for an accepted name."""
+    # first, as the time of all other checks grows with the length
     if len(name.encode("utf-8", "replace")) > _LONGEST:
         return f"a path longer than {_LONGEST:,} bytes"
     if name.rstrip("/").count("/") >= DEEPEST:

@@ -1,4 +1,4 @@
-"""Files that nobody but the user can have written: who owns a file, and who else may change the file."""
+"""Checks of files' owners: who owns a file, and who else may change the file."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ _GROUP, _OTHERS = stat.S_IWGRP, stat.S_IWOTH
 
 
 def why_not_own(path: Path) -> str | None:
-    """Say why a file may be the work of somebody else; return ``None`` where only the user can have written the file.
+    """Return the reason why somebody else may have written a file; ``None`` if only the user can have.
 
-    File and folder have to belong to the user, and nobody else may write them. A group that holds the user alone, as
-    many systems give to each user, counts as nobody else. On Windows, which has no such owners, every file is the
+    The reason is ``None`` if file and folder belong to the user, and nobody else may write them. A group that holds the
+    user alone, as many systems give to each user, is allowed. On Windows, which has no such owners, every file is the
     user's.
 
     Raises:
-        OSError: the file can't be looked at.
+        OSError: the file's status is unreadable.
     """
     if not hasattr(os, "getuid"):
         return None
-    folders = dict.fromkeys([path.parent.resolve(), path.resolve().parent])  # of a link, and of what it leads to
+    folders = dict.fromkeys([path.parent.resolve(), path.resolve().parent])  # folders of a link and of its target
     for place, kind in ((path, "the file"), *((folder, "its folder") for folder in folders)):
-        found = place.stat()
-        if found.st_uid != os.getuid():
-            return f"{kind} belongs to {user_name(found.st_uid)}"
-        if found.st_mode & _OTHERS:
+        status = place.stat()
+        if status.st_uid != os.getuid():
+            return f"{kind} belongs to {user_name(status.st_uid)}"
+        if status.st_mode & _OTHERS:
             return f"everyone may write {'it' if kind == 'the file' else kind}"
-        if found.st_mode & _GROUP and not _group_of_one(found.st_gid):
-            return f"the group {group_name(found.st_gid)} may write {'it' if kind == 'the file' else kind}"
+        if status.st_mode & _GROUP and not _group_of_one(status.st_gid):
+            return f"the group {group_name(status.st_gid)} may write {'it' if kind == 'the file' else kind}"
     return None
 
 
 def belongs_to_user(path: Path) -> bool:
-    """Return whether a file belongs to the user; on Windows, whether the file is there."""
+    """Tell if a file belongs to the user; on Windows, if the file exists."""
     try:
         return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
     except OSError:
@@ -42,7 +42,7 @@ def belongs_to_user(path: Path) -> bool:
 
 
 def user_name(uid: int) -> str:
-    """Return the name of a user, or the number where the system knows no name."""
+    """Return the name of a user, or the number if the system knows no name."""
     import pwd
 
     try:
@@ -52,7 +52,7 @@ def user_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """Return the name of a group, or the number where the system knows no name."""
+    """Return the name of a group, or the number if the system knows no name."""
     import grp
 
     try:
@@ -62,12 +62,12 @@ def group_name(gid: int) -> str:
 
 
 def _group_of_one(gid: int) -> bool:
-    """Return whether a group is the user's own: the user's first group, of the user's name, without other members."""
+    """Tell if a group holds the user alone: the user's first group, with the user's name and no other member."""
     import grp
 
     try:
         group = grp.getgrgid(gid)
     except KeyError:
         return False
-    own = user_name(os.getuid())
-    return gid == os.getgid() and group.gr_name == own and set(group.gr_mem) <= {own}
+    user = user_name(os.getuid())
+    return gid == os.getgid() and group.gr_name == user and set(group.gr_mem) <= {user}

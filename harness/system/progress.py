@@ -67,7 +67,7 @@ def _bar() -> Progress:
 
 
 def _rate(speed: float, unit: str = "") -> str:
-    """So many a second; of things that take longer than that, so many a minute."""
+    """Return a rate per second, or per minute if it is below one per second."""
     return f"{speed:,.0f}{unit}/s" if speed >= 1 else f"{speed * 60:.1f}{unit}/min"
 
 
@@ -77,9 +77,10 @@ def progress(title: str, total: int, unit: str, *, step: str = "") -> Iterator[C
 
     Args:
         title: name of the work.
-        total: units of work.
-        unit: their name, ``frames``.
-        step: kind of the job's step that this work is of, ``encode tiny``; empty for a part of the step under way.
+        total: number of units of work.
+        unit: name of the units in plural, such as ``frames``.
+        step: kind of the job's step that this work belongs to, such as ``encode tiny``; empty for a part of the step
+            under way.
 
     Yields:
         A function to call with the number of units just done.

@@ -1,4 +1,4 @@
-"""Where a result comes from: code, packages, platform. Enough to explain a difference months later."""
+"""Origin of a result: code, packages and platform, recorded to explain a difference months later."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sha256_of(path: Path) -> str:
     """Return the hex digest of a file's bytes.
 
     Raises:
-        OSError: it can't be read, or is a pipe or a device.
+        OSError: the file is unreadable, or is a pipe or a device.
     """
     with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -38,7 +38,7 @@ def git_blob_of(path: Path) -> str:
     """Return the object id that git gives a file: SHA-1 of ``blob <size>``, a NUL and the file's bytes.
 
     Raises:
-        OSError: the file can't be read, is a pipe or a device, or changes while it is read.
+        OSError: the file is unreadable, is a pipe or a device, or changes while it is read.
     """
     with open_file(path) as stream:
         size = os.fstat(stream.fileno()).st_size
@@ -50,13 +50,13 @@ def git_blob_of(path: Path) -> str:
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
-    """Hex digest of plain data, independent of key order."""
+    """Return the hex digest of plain data, independent of key order."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 @functools.cache
 def source_digest(*packages: str) -> str:
-    """Hex digest of all Python sources of the packages, or modules of one file: changes whenever their code does."""
+    """Return a hex digest of the Python sources of packages, or modules of one file; any change of code changes it."""
     digest = hashlib.sha256()
     for package in packages:
         spec = importlib.util.find_spec(package)
@@ -70,10 +70,13 @@ def source_digest(*packages: str) -> str:
 
 
 def provenance(device: str, workers: int, backend: str = "", precision: str = "") -> dict[str, Any]:
-    """Git state, versions and platform, and how work was done: plain data.
+    """Return git state, versions, platform and settings of the work, as plain data.
 
     Args:
-        backend, precision: what networks were run by, and in which precision, where there were any.
+        device: device of the networks, such as ``cuda``.
+        workers: number of worker processes.
+        backend: library that ran networks; ``""`` without networks.
+        precision: precision of networks; ``""`` without networks.
     """
     return {
         "git": _git(),
@@ -89,7 +92,7 @@ def provenance(device: str, workers: int, backend: str = "", precision: str = ""
 
 @functools.cache
 def _versions() -> Mapping[str, str]:
-    """Return the version of each package that is installed; a process reads them once, however many runs it makes."""
+    """Return the version of each installed package; a process reads them only once."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -100,7 +103,7 @@ def _versions() -> Mapping[str, str]:
 
 
 def _git() -> dict[str, Any] | None:
-    """Commit of the checkout that this code runs from; ``None`` for an installed package."""
+    """Return commit, state and origin of the checkout of this code; ``None`` for an installed package."""
     folder = Path(__file__).resolve().parents[1]
 
     def run(*arguments: str) -> str:

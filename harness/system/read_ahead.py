@@ -1,4 +1,4 @@
-"""Work that threads do ahead of whoever uses the results, which come in order."""
+"""Work that threads do ahead of its use, with results in order."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def in_order(pool: Executor, tasks: Iterable[Callable[[], T]], ahead: int) -> Ge
     Tasks that have not begun are dropped when the generator is closed, or a task raises.
 
     Args:
-        pool: of threads or processes.
-        tasks: asked for one by one, when there is room for another.
-        ahead: tasks that are at work, or done and waiting, while a result is used.
+        pool: pool of threads or processes.
+        tasks: functions without arguments, taken one by one when the pool has room for another.
+        ahead: number of tasks that run, or wait with a result, while another result is used.
     """
     coming = iter(tasks)
     queue: deque[Future[T]] = deque()
@@ -39,7 +39,7 @@ def in_order(pool: Executor, tasks: Iterable[Callable[[], T]], ahead: int) -> Ge
 
 
 def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """Yield items, each made by a thread while the one before it is used."""
+    """Yield items; a thread makes each item while the item before it is used."""
 
     def following() -> list[T]:
         return list(islice(items, 1))

@@ -1,8 +1,8 @@
-"""Regular files, told from pipes, sockets, devices and folders before anybody waits for one of these.
+"""Opening of regular files only: pipes, sockets, devices and folders are refused before they block the program.
 
-To open a pipe that nobody writes to waits for ever, a terminal never ends, and to open some devices does something. So
-what a user, a data set or a stranger names is opened here, or looked at here before a library opens it by its name. A
-link to a regular file is one.
+A program that opens a pipe without a writer waits for ever. A terminal never ends, and some devices act when opened.
+Therefore this module opens, or checks, every path that comes from a user or a data set. A link to a regular file is
+accepted.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _KINDS = {
 _TO_NOTHING, _IN_A_CIRCLE = "a link that leads to nothing", "a link that leads in a circle"
 _AT_ONCE, _NO_TERMINAL = getattr(os, "O_NONBLOCK", 0), getattr(os, "O_NOCTTY", 0)
 _READ = os.O_RDONLY | _NO_TERMINAL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_MOST_AT_ONCE, _PROBE = 1 << 26, 1 << 12  # bytes of one call: room is made for all that are asked for
+_MOST_AT_ONCE, _PROBE = 1 << 26, 1 << 12  # bytes per call, each of which reserves memory for all of them
 
 
 class NoRegularFileError(OSError):
-    """Something stands in a file's place that is none: a pipe, a device, a link to nothing. ``strerror`` names it."""
+    """Pipe, device or broken link in the place of a file. ``strerror`` names its kind."""
 
 
 def require_file(path: Path) -> os.stat_result:
-    """Make sure that a library may open a file by its name, and return the file's status.
+    """Return a file's status if a library may open the file by its name; else raise an error.
 
     Raises:
-        NoRegularFileError: a pipe, a socket or a device is there, or a link that leads to nothing or in a circle.
-        IsADirectoryError: a folder is there.
-        OSError: nothing is there, or it may not be looked at.
+        NoRegularFileError: the path is a pipe, a socket, a device, or a link that leads nowhere or in a circle.
+        IsADirectoryError: the path is a folder.
+        OSError: the path is missing, or its status is unreadable.
     """
     try:
         status = path.stat()
@@ -50,10 +50,10 @@ def require_file(path: Path) -> os.stat_result:
 
 
 def open_file(path: Path) -> io.BufferedReader:
-    """Open a file for reading, without ever waiting for it.
+    """Open a file for reading, and refuse paths that may block.
 
     Raises:
-        OSError: as :func:`require_file`, or the file may not be read.
+        OSError: see :func:`require_file`; or the user may not read the file.
     """
     return open(path, "rb", opener=lambda _, flags: _opened(path, flags | _NO_TERMINAL)[0])
 
@@ -62,17 +62,18 @@ def read_file(path: Path, most: int | None = None) -> bytes:
     """Read a whole file.
 
     Args:
-        most: bytes that are read; ``None`` for all that there are.
+        path: the file.
+        most: largest accepted size in bytes; by default any.
 
     Raises:
-        OSError: as :func:`open_file`, or the file is larger.
+        OSError: see :func:`open_file`; or the file is larger.
     """
     descriptor, status = _opened(path, _READ)
     try:
         if most is not None and status.st_size > most:
             raise OSError(errno.EOVERFLOW, f"more than {most:,} bytes", str(path))
         parts, size = [os.read(descriptor, min(status.st_size, _MOST_AT_ONCE) + 1)], _PROBE
-        while part := os.read(descriptor, size):  # it has grown, or is more than could be asked for
+        while part := os.read(descriptor, size):  # the file has grown, or is larger than one call reads
             parts.append(part)
             size = _MOST_AT_ONCE
             if most is not None and sum(map(len, parts)) > most:
@@ -83,15 +84,16 @@ def read_file(path: Path, most: int | None = None) -> bytes:
 
 
 def read_or_refuse(path: Path, what: str, kind: type[AbawError] = DataError, *, most: int | None = None) -> bytes:
-    """Read a whole file, and name one that can't be read in an error of the project.
+    """Read a whole file; raise an error of the project for an unreadable one.
 
     Args:
-        what: begins the message, ``can't read the file``.
-        kind: of the error.
-        most: bytes that are read; ``None`` for all that there are.
+        path: the file.
+        what: start of the message, such as ``can't read the file``.
+        kind: class of the error.
+        most: largest accepted size in bytes; by default any.
 
     Raises:
-        AbawError: of that kind: the file is missing, unreadable or larger.
+        AbawError: the file is missing, unreadable or larger; an error of class ``kind``.
     """
     try:
         return read_file(path, most)
@@ -100,20 +102,21 @@ def read_or_refuse(path: Path, what: str, kind: type[AbawError] = DataError, *, 
 
 
 def read_text(path: Path, most: int | None = None) -> str:
-    """Read a whole file of UTF-8; line ends stay as they are.
+    """Read a whole file of UTF-8 with unchanged line ends.
 
     Args:
-        most: bytes that are read; ``None`` for all that there are.
+        path: the file.
+        most: largest accepted size in bytes; by default any.
 
     Raises:
-        OSError: as :func:`read_file`.
-        UnicodeDecodeError: it is not UTF-8.
+        OSError: see :func:`read_file`.
+        UnicodeDecodeError: the file has another encoding.
     """
     return read_file(path, most).decode()
 
 
 def broken_link(path: Path) -> str | None:
-    """Return what is wrong with a link that leads to no file and no folder, in words; ``None`` for anything else."""
+    """Return the fault of a broken link in words; ``None`` for any other path."""
     if not path.is_symlink():
         return None
     try:
@@ -124,26 +127,26 @@ def broken_link(path: Path) -> str | None:
 
 
 def is_taken(path: Path) -> bool:
-    """Tell whether anything has this name, be it a file or not: a link that leads to nothing has it, too."""
+    """Tell if a path exists, be it a file, a folder or a broken link."""
     return path.is_symlink() or path.exists()
 
 
 def kind_of(mode: int) -> str:
-    """Return what a file's mode says it is where that is no regular file and no folder, in words; else empty."""
+    """Return the kind of a special file by its mode, in words; ``""`` for a regular file or a folder."""
     return _KINDS.get(
         stat.S_IFMT(mode), "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "something that is no file"
     )
 
 
 def _opened(path: Path, flags: int) -> tuple[int, os.stat_result]:
-    """Return a descriptor and the status of what it is of, which stands there when it is opened.
+    """Return a descriptor of a regular file, and the status of the opened file.
 
-    What stands there is looked at before, too: to open a device may do something.
+    The path is checked before it is opened, as a device may act when opened, and again after.
     """
     try:
         status = os.stat(path)  # noqa: PTH116 - images are read by the million, and Path.stat() takes twice as long
     except OSError:
-        status = require_file(path)  # which finds the words
+        status = require_file(path)  # raises an error with the reason
     _require_regular(status, path)
     try:
         descriptor = os.open(path, flags | _AT_ONCE)

@@ -1,4 +1,4 @@
-"""YAML files of strangers: plain values and tuples alone, with libyaml where PyYAML has it.
+"""Safe reader of YAML files of other people: plain values and tuples alone, by libyaml if PyYAML has it.
 
 BAH's transcripts mark pairs of times with ``!!python/tuple``, which PyYAML's safe loaders refuse. One constructor for
 that tag makes them readable; any other tag that names a type of Python stays an error.
@@ -23,9 +23,9 @@ _Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class TupleLoader(Composer, _Safe):  # type: ignore[misc]
-    """A safe loader that also knows the tag of tuples.
+    """Safe loader that also knows the tag of tuples.
 
-    It composes nodes in Python from the parser's events, so that a large file can be read one value at a time.
+    The loader composes nodes in Python from the parser's events, so that a large file can be read one value at a time.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -34,7 +34,7 @@ class TupleLoader(Composer, _Safe):  # type: ignore[misc]
         self.anchors: dict[str, yaml.Node] = {}
 
     def value(self, node: yaml.Node) -> Any:
-        """Return a node's value, whatever it holds.
+        """Return a node's value of any type.
 
         Raises:
             yaml.constructor.ConstructorError: the node holds another tag.
@@ -51,15 +51,15 @@ TupleLoader.add_constructor(TUPLE_TAG, _tuple)
 
 @contextmanager
 def open_yaml(path: Path, noun: str, most: int) -> Iterator[TupleLoader]:
-    """Open a YAML file, and turn every way in which it can be wrong into one error.
+    """Open a YAML file, and turn every error of its reader into a DataError.
 
     Args:
         path: the file.
-        noun: what the file is, for messages: ``transcript``.
-        most: bytes that are read.
+        noun: kind of the file, such as ``transcript``, for messages.
+        most: largest accepted size in bytes.
 
     Raises:
-        DataError: the file can't be read, is larger, is damaged, or holds a tag other than that of tuples.
+        DataError: the file is unreadable, larger or damaged, or holds a tag other than that of tuples.
     """
     content = read_or_refuse(path, f"can't read the {noun}", most=most)
     try:
@@ -84,7 +84,7 @@ def place(path: Path, node: Any) -> str:
 
 
 def wrong_tag(path: Path, noun: str, node: Any) -> DataError:
-    """Return the error for a node, or an event, with a tag that is not read."""
+    """Return the error for a node, or an event, with a refused tag."""
     return DataError(
         f"this {noun} holds a YAML tag that is not read, as it may make a program run",
         where=place(path, node),

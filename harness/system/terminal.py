@@ -1,7 +1,8 @@
-"""What reaches a terminal: text in which nothing can move the cursor, change colours, hide, or pose as other lines.
+"""Cleaning of text for a terminal: it then can't move the cursor, change colours, hide, or pose as other lines.
 
-Names, notes and messages come from files of strangers. A terminal takes some characters for commands, and shows others
-as nothing or backwards. Here they become visible escapes: ``\\x1b``, ``\\u202e``. Letters of all languages stay.
+Names, notes and messages come from files of other people. A terminal obeys some characters as commands, and shows
+others as nothing or backwards. This module replaces them by visible escapes: ``\\x1b``, ``\\u202e``. Letters of all
+languages stay.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 QUIET, VERBOSE = "ABAW_QUIET", "ABAW_VERBOSE"
-"""Environment variables that tell this process, and its workers, how much to say."""
+"""Environment variables that set the amount of output of this process and its workers."""
 
 _COMMANDS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
     "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"  # direction of writing, invisible
     "\u2028\u2029\ufeff\ufff9-\ufffb"  # line and paragraph separators, byte order mark, annotations
-    "\ud800-\udfff\U000e0000-\U000e007f]"  # halves of characters, which no encoding holds; invisible tags
+    "\ud800-\udfff\U000e0000-\U000e007f]"  # surrogates, which no encoding holds; invisible tags
 )
 
 
@@ -31,7 +32,7 @@ def shown_notes(texts: Iterable[str]) -> list[str]:
 
 
 def clean(text: str) -> str:
-    """Return a text with what a terminal would obey, or show as nothing, written as escapes; line breaks stay.
+    """Return a text with commands of a terminal and invisible characters written as escapes; line breaks stay.
 
     >>> clean("a\\x1b[2Jb")
     'a\\\\x1b[2Jb'
@@ -40,7 +41,7 @@ def clean(text: str) -> str:
 
 
 def one_line(text: object) -> str:
-    """Return a name, or other words of somebody else, cleaned and without line breaks or tabs.
+    """Return a name, or another foreign text, cleaned and with line breaks and tabs as escapes.
 
     >>> one_line("a\\nb")
     'a\\\\nb'
@@ -49,26 +50,27 @@ def one_line(text: object) -> str:
 
 
 def clean_json(text: str) -> str:
-    """Return JSON cleaned: the same content, with JSON's own escapes."""
-    return _COMMANDS.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    """Return JSON of equal content in which JSON's own escapes replace such characters."""
+    return _COMMANDS.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 class CleanStream:
-    """A text stream that cleans what is written to it; all else is the stream's.
+    """Text stream that cleans all text on its way to another stream; other attributes are those of that stream.
 
-    It says that it is no terminal, so that libraries write no commands to it. Our own
-    :class:`harness.system.console.Terminal` goes past it.
+    The stream reports that it is no terminal, to keep libraries from writing commands. Our own
+    :class:`harness.system.console.Terminal` writes to ``raw`` directly.
 
     Attributes:
-        raw: the stream behind.
+        raw: the other stream.
     """
 
     def __init__(self, raw: IO[str]) -> None:
+        """Clean text for the stream ``raw``."""
         self.raw = raw
 
     def write(self, text: str) -> int:
@@ -85,16 +87,17 @@ class CleanStream:
             self.write(line)
 
     def isatty(self) -> bool:
-        """Return False: what is written here is text alone."""
+        """Return False: this stream takes only text, and no commands of a terminal."""
         return False
 
     def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the other stream."""
         return getattr(self.raw, name)
 
 
 @contextlib.contextmanager
 def clean_output() -> Iterator[None]:
-    """Clean whatever is written to stdout and stderr while the block runs, by whomever."""
+    """Clean all text written to stdout and stderr while the block runs."""
     before = sys.stdout, sys.stderr
     try:
         if not isinstance(sys.stdout, CleanStream) and sys.stdout is not None:

@@ -1,1 +1,1 @@
-"""One table model and its renderings."""
+"""Table model and its forms: text, Markdown, LaTeX, CSV, HTML and JSON."""

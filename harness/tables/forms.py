@@ -1,4 +1,4 @@
-"""Forms of a table: CSV, Markdown, LaTeX, HTML, JSON and text; each escapes its own special characters."""
+"""Writers of a table as CSV, Markdown, LaTeX, HTML, JSON and text; each escapes its own special characters."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NUMERIC = (*RIGHT_ALIGNED, "interval")
 
 
 def write_csv(table: Table) -> str:
-    """RFC 4180 with a header of keys, line feeds, numbers in full; an interval is two columns, low and high.
+    """Return a table as CSV (RFC 4180): a header of keys, LF line ends, numbers in full, two columns per interval.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front; so does a part of a text that would
-    be a cell of its own where the file is opened with semicolons, tabs or bars between cells.
+    A text that a spreadsheet would read as a formula gets an apostrophe in front. The apostrophe also precedes parts
+    of a text that become cells if the file is opened with semicolons, tabs or bars between cells.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -45,7 +45,7 @@ def _names(column: Column) -> list[str]:
 
 
 _FORMULA = tuple("=+-@＝＋－＠")
-# a spreadsheet may cut the file at other separators than we do, and then a cell begins within a text; numbers are none
+# a spreadsheet may cut the file at other separators, and then a cell begins within a text; numbers are no formulas
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _INNER_FORMULA = re.compile(rf"""[;\t|]\s*["']*(?=[=+\-@＝＋－＠])(?!{_NUMBER}\s*(?:[;\t|]|$))""")
 _LAST_NUMBER = re.compile(rf"""([;\t|]\s*["']*)(?=[+-]{_NUMBER}$)""")
@@ -70,7 +70,7 @@ def _plain(table: Table, row: int, column: Column) -> list[str]:
 
 @dataclass(frozen=True)
 class _Marks:
-    """How a form writes a cell: text and numbers escaped, the best in bold, what ties with it marked."""
+    """Marks of a form: escapes of text and numbers, bold type for the best value, a dagger for ties with it."""
 
     text: Callable[[str], str]
     number: Callable[[str], str]
@@ -91,7 +91,7 @@ def _cells(table: Table, marks: _Marks) -> list[list[str]]:
 
 
 def write_markdown(table: Table) -> str:
-    """A table as GitHub reads it; the title above, notes below."""
+    """Return a table in GitHub's Markdown, with the title above and notes below."""
     rule = ["---:" if column.kind in RIGHT_ALIGNED else ":---" for column in table.read]
     lines = [[markdown(column.title) for column in table.read], rule]
     lines += _cells(table, _Marks(markdown, str, "**…**", TIED))
@@ -100,23 +100,23 @@ def write_markdown(table: Table) -> str:
     return f"**{markdown(table.title)}**\n\n{rows}\n{below}"
 
 
-# a colon may make an address or a picture, the point after www an address
+# a colon may begin an address or an emoji, the point after www an address
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>|~$&#@{}^!]|:(?=//)|(?<!\d):(?=[\w+-]+:)|(?<=www)\.", re.IGNORECASE)
 _LINE_START = re.compile(r"^(?=[-+=])|^(\d+)(?=[.)])")
 
 
 def markdown(text: str) -> str:
-    """Text that Markdown shows as it is, inside a line or a cell."""
+    """Return a text escaped so that Markdown shows it unchanged inside a line or a cell."""
     return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
 
 
 def _paragraph(text: str) -> str:
-    """The same as a line of its own, which no sign at its start makes a list or a rule."""
+    """Return a text escaped as a line by itself: signs at its start make no list or rule."""
     return _LINE_START.sub(r"\1\\", markdown(text))
 
 
 def write_latex(table: Table) -> str:
-    """A ``table`` with ``booktabs``. Where the first lines say so, only XeLaTeX or LuaLaTeX print it."""
+    """Return a LaTeX ``table`` with ``booktabs``. If it needs XeLaTeX or LuaLaTeX, a comment in it says so."""
     marks = _Marks(latex, lambda text: text.replace("-", "$-$"), "\\textbf{…}", "$^\\dagger$")
     align = "".join("r" if column.kind in RIGHT_ALIGNED else "l" for column in table.read)
     lines = [
@@ -141,11 +141,11 @@ def write_latex(table: Table) -> str:
 
 def _latex_row(cells: list[str]) -> str:
     row = " & ".join(cells)
-    # after the end of a line, and after a rule, these would be its argument
+    # after the end of a line or a rule, these signs would be an argument
     return f"    {'{}' if row[:1] in ('[', '*', '(') else ''}{row} \\\\"
 
 
-# every encoding of fonts has these; \textquotedbl, for one, only some
+# all font encodings have these; \textquotedbl, for example, is missing in some
 _LATEX = {
     "\\": "\\textbackslash{}", "{": "\\{", "}": "\\}", "$": "\\$", "&": "\\&", "#": "\\#", "_": "\\_", "%": "\\%",
     "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "\\textless{}", ">": "\\textgreater{}",
@@ -155,13 +155,13 @@ _LATEX = {
     "·": "$\\cdot$", "→": "$\\to$", "≤": "$\\leq$", "≥": "$\\geq$", "≈": "$\\approx$",
 }  # fmt: skip
 _LIGATURE = re.compile("--+|''+|,,+")
-_LAST_LATIN = "\u017f"  # what pdfLaTeX knows without further packages
+_LAST_LATIN = "\u017f"  # last character that pdfLaTeX knows without further packages
 
 
 def latex(text: str) -> str:
-    """Text that LaTeX prints as it is: two hyphens stay two."""
-    # apart first: what stands for one sign is not to be taken apart
-    apart = _LIGATURE.sub(lambda found: "\0".join(found[0]), one_line(text))
+    """Return a text escaped so that LaTeX prints it unchanged: two hyphens stay two."""
+    # ligatures are separated before signs are escaped, to keep escapes whole
+    apart = _LIGATURE.sub(lambda match: "\0".join(match[0]), one_line(text))
     return "".join(_LATEX.get(character, character) for character in apart).replace("\0", "{}")
 
 
@@ -205,4 +205,4 @@ FORMS: dict[str, tuple[Callable[[Table], str], str, str]] = {
     "json": (write_json, ".json", "application/json"),
     "text": (_write_text, ".txt", "text/plain"),
 }
-"""What a table can be exported as, by the name of the form: writer, suffix, media type."""
+"""Export forms of a table by name: writer, suffix, media type."""

@@ -1,4 +1,4 @@
-"""HTML form of a table: what the bundle shows, and ``abaw export --format html`` writes. Every text is escaped."""
+"""HTML form of a table, for the bundle and ``abaw export --format html``. Every text is escaped."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from harness.system.terminal import one_line
 from harness.tables.table import RIGHT_ALIGNED, TIED, Column, Table
 
-_LONG = 24  # characters; what is longer may break anywhere
+_LONG = 24  # characters; longer words may break anywhere
 
 
 @dataclass(frozen=True)
 class Head:
-    """Head of a column; ``help`` is shown on hover, ``markup`` below the title, as it is."""
+    """Head of a column; ``help`` is shown on hover, ``markup`` below the title, unescaped."""
 
     title: str
     numeric: bool = False
@@ -24,12 +24,16 @@ class Head:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell.
+    """Cell of a row.
 
     Attributes:
-        value: what the cell is sorted by; ``None`` for its text.
-        below: text under it, small.
-        markup: an image in place of the text, as it is.
+        text: text of the cell.
+        value: number to sort the cell by; ``None`` to sort by its text.
+        below: small text below the text.
+        numeric: True to style the cell as a number.
+        best: True to set the text in bold.
+        tied: True to add a dagger.
+        markup: HTML of an image in place of the text, unescaped.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""A table to be written down: columns with their kinds, rows of plain values, what is best and what ties with it."""
+"""Table model: columns with their kinds, rows of plain values, best values and ties with the best."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _TIED_NOTE = f"{TIED} not separable from the best: paired over the same videos, 
 
 @dataclass(frozen=True)
 class Column:
-    """One column.
+    """Column of a table.
 
     Attributes:
-        key: of the value in a row, and the column's name in CSV.
-        title: what stands above it elsewhere.
-        kind: ``interval`` is a pair of numbers; ``signed`` a number with its sign always.
-        digits: after the point.
-        best: whether the highest value is set in bold.
-        data_only: whether it is for programs, and left out of what people read.
+        key: key of the value in a row, and the column's name in CSV.
+        title: heading in all other forms.
+        kind: kind of the values; ``interval`` is a pair of numbers, ``signed`` a number that always shows its sign.
+        digits: digits after the point.
+        best: True to set the highest value in bold.
+        data_only: True for a column for programs, left out of forms for readers.
         spare: order in which a terminal that is too narrow leaves columns out, the highest first; 0 always stays. A
             spare column for programs is shown on a terminal that has room for it.
     """
@@ -48,12 +48,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in order, with what a reader must know of them.
+    """Table with its title and notes.
 
     Attributes:
         title: a line of plain text.
-        rows: values by column; ``None``, a missing key and a number that is not finite are an empty cell.
-        tied: indices of the rows that can't be told from the best one; marked with a dagger.
+        columns: the columns, in order.
+        rows: the rows, in order, as values by column key; ``None``, a missing key and a number that is not finite are
+            an empty cell.
+        tied: indices of the rows that are not separable from the best one; marked with a dagger.
         notes: plain lines below the table.
     """
 
@@ -65,27 +67,27 @@ class Table:
 
     @property
     def read(self) -> tuple[Column, ...]:
-        """The columns for a reader."""
+        """Columns for readers."""
         return tuple(column for column in self.columns if not column.data_only)
 
     @property
     def all_notes(self) -> tuple[str, ...]:
-        """The lines below the table: the meaning of the dagger comes first."""
+        """Lines below the table, the meaning of the dagger first."""
         return (*((_TIED_NOTE,) if self.tied else ()), *self.notes)
 
     def cell(self, row: int, column: Column) -> str:
-        """A value as it is written, unescaped; empty for none."""
+        """Return a value as text, unescaped; ``""`` for an empty cell."""
         return text_of(self.value(row, column), column)
 
     def value(self, row: int, column: Column) -> Any:
-        """A value, ``None`` for an empty cell."""
+        """Return a value; ``None`` for an empty cell."""
         value = self.rows[row].get(column.key)
         if column.kind == "interval":
             return value if value is not None and not any(map(_missing, value)) else None
         return None if _missing(value) else value
 
     def best(self, column: Column) -> frozenset[int]:
-        """Rows with the highest value of a column; none where nothing is to be best in."""
+        """Return the rows with the highest value of a column; empty for a column without bold type."""
         if not column.best:
             return frozenset()
         values = {k: float(value) for k in range(len(self.rows)) if (value := self.value(k, column)) is not None}
@@ -93,7 +95,7 @@ class Table:
         return frozenset(k for k, value in values.items() if value == highest)
 
     def marked(self, row: int, column: Column) -> bool:
-        """Whether the dagger stands at this cell: in columns where something is best."""
+        """Tell if a cell has a dagger: it is in a tied row, and the best value of its column is set in bold."""
         return column.best and row in self.tied and self.value(row, column) is not None
 
 
@@ -103,10 +105,10 @@ def records(frame: pd.DataFrame) -> tuple[Row, ...]:
 
 
 def text_of(value: Any, column: Column) -> str:
-    """A value as a reader expects it; text on one line, without control characters."""
+    """Return a value as text for readers, on one line and without control characters."""
     if value is None:
         return ""
-    form = f"z.{column.digits}f"  # z: what rounds to nothing has no sign
+    form = f"z.{column.digits}f"  # z: a value that rounds to 0 has no sign
     if column.kind == "interval":
         low, high = value
         return f"[{low:{form}}, {high:{form}}]"
@@ -118,7 +120,7 @@ def text_of(value: Any, column: Column) -> str:
 
 
 def short_text(value: Any) -> str:
-    """Return a setting as a table has room for: hashes by their first digits, numbers without a tail of digits."""
+    """Return a setting as short text: hashes by their first 12 digits, numbers with 4 significant digits."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -136,16 +138,16 @@ def short_text(value: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text on one line: white space, of any kind and however much, is a blank; what can't be seen is left out.
+    """Return a text on one line: each stretch of white space becomes a blank, and invisible characters are removed.
 
-    So is what turns the line around. Joiners stay: emoji and some scripts need them.
+    Marks that change the direction of writing are removed, too. Joiners stay: emoji and some scripts need them.
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(c for c in text if c.isspace() or not _unseen(c))
     return " ".join(text.split())
 
 
-# marks that turn the line around; blanks, breaks and marks of order that are nothing wide
+# marks of the direction of writing; blanks, breaks and byte-order marks of no width
 _UNSEEN = frozenset(
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u200b\u2060\ufeff\ufffe\uffff"
 )
@@ -160,5 +162,5 @@ def _missing(value: Any) -> bool:
         return True
     if isinstance(value, numbers.Real):  # NumPy's numbers, too
         return not math.isfinite(value)
-    # neither is equal to itself, but comparing NA gives NA, which is no truth
+    # neither value equals itself, but a comparison of NA gives NA, which has no truth value
     return type(value).__name__ in ("NAType", "NaTType")

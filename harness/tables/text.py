@@ -1,7 +1,7 @@
-"""Text form of a table: aligned columns, for a terminal of some width or for a pipe.
+"""Text form of a table: aligned columns, for a terminal with a width or for a pipe.
 
-Text that is piped has every column, and one line per row. A terminal has a width: there, the spare columns that do not
-fit are left out and named below the table, and long texts go on in the next line. No value is cut off.
+Piped text has all columns, and one line per row. On a terminal, spare columns that exceed the width are left out and
+named below the table, and long texts continue on the next line. Values are always shown in full.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     from harness.system.console import Terminal
 
 _GAP = 2
-_FOLDED, _NARROWEST = 20, 8  # cells that a text keeps while there are spare columns, and without any
+_FOLDED, _NARROWEST = 20, 8  # least width of a text column, in cells: with and without spare columns
 
 
 def write_text(table: Table, width: int | None = None) -> str:
     """Return a table as aligned text without colours.
 
     Args:
+        table: the table.
         width: cells of a terminal's line; ``None`` for as many as the rows need.
     """
     return "".join(f"{line.plain.rstrip()}\n" for line in _lines(table, width))
 
 
 def print_tables(console: Terminal, tables: Sequence[Table]) -> None:
-    """Print tables with an empty line between them; a note that several of them have comes once, at the end."""
+    """Print tables with an empty line between them; a note of several tables is printed once, at the end."""
     width = console.width if console.is_terminal else None
     notes = [note for table in tables for note in table.all_notes]
     shared = [note for note in dict.fromkeys(notes) if notes.count(note) > 1]
@@ -49,7 +50,7 @@ def print_tables(console: Terminal, tables: Sequence[Table]) -> None:
 
 
 def _lines(table: Table, width: int | None, without: Sequence[str] = ()) -> list[Text]:
-    """Return title, head, rows and notes of a table, but for the notes ``without``."""
+    """Return title, head, rows and notes of a table, except the notes ``without``."""
     columns = [column for column in table.columns if column.spare or not column.data_only]
     cells = {column.key: _cells(table, column) for column in columns}
     widths = _widths(columns, cells, width)
@@ -72,20 +73,20 @@ def _notes(notes: Sequence[str], width: int | None) -> list[Text]:
 
 
 def _cells(table: Table, column: Column) -> list[str]:
-    """Return a column's cells; where any has a mark, the others have a blank in its place."""
+    """Return a column's cells; if any has a mark, the others have a blank in its place."""
     marked = [table.marked(k, column) for k in range(len(table.rows))]
     mark = {True: TIED, False: " " if any(marked) else ""}
     return [_cell(table, k, column) + mark[marked[k]] for k in range(len(table.rows))]
 
 
 def _cell(table: Table, row: int, column: Column) -> str:
-    """Return a cell as every form writes it, but what a terminal would obey is shown as an escape, not left out."""
+    """Return a cell as in other forms, but with characters that a terminal obeys shown as escapes."""
     value = table.value(row, column)
     return terminal.one_line(value) if column.kind == "text" and value is not None else table.cell(row, column)
 
 
 def _widths(columns: Sequence[Column], cells: dict[str, list[str]], width: int | None) -> dict[str, int]:
-    """Return how many cells each column gets, by key; columns that are left out have no entry."""
+    """Return the width of each column in cells, by key; columns that are left out have no entry."""
     natural = {column.key: max(map(cell_len, cells[column.key]), default=0) for column in columns}
     titles = {column.key: cell_len(column.title) for column in columns}
     if width is None:
@@ -101,9 +102,9 @@ def _widths(columns: Sequence[Column], cells: dict[str, list[str]], width: int |
         if least[key] <= max(words[key], _NARROWEST):
             break
         least[key] -= 1
-    for wanted in (natural, titles):  # room that is left over: for long texts first
+    for desired_widths in (natural, titles):  # the remaining room goes to long texts first
         for key in least:
-            least[key] += max(0, min(wanted[key] - least[key], width - _total(least)))
+            least[key] += max(0, min(desired_widths[key] - least[key], width - _total(least)))
     return least
 
 
@@ -132,7 +133,7 @@ def _row(cells: Sequence[tuple[list[str], Column, str]], widths: dict[str, int])
 
 
 def _folded(text: str, width: int | None) -> list[str]:
-    """Return the lines of a text, broken at blanks, in a longer word after - / or _, else anywhere."""
+    """Return the lines of a text, broken at blanks; words longer than a line after - / or _, else anywhere."""
     if width is None or cell_len(text) <= width:
         return [text]
     lines: list[str] = []

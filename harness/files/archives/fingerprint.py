@@ -1,4 +1,4 @@
-"""What a submission is and what it says: to find out whether it was sent before, and which run wrote it."""
+"""Hashes of a submission's bytes and of its content: they tell if it was sent before, and which run wrote it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from harness.system.regular import read_or_refuse
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a file is, to find it again.
+    """Hashes and size of a submission, by which it is recognised later.
 
     Attributes:
-        sha256: of the file; of names and contents for a folder.
-        content: hash of what it says: packed or not, under whatever name, whatever its line ends.
-        bytes: its size; of all members for a folder.
-        files: sha256 of every official file in it, or its own.
+        sha256: hash of the file; for a folder, of the names and contents of its files.
+        content: hash of the text alone: the same for a packed and an unpacked submission, under any name, with any
+            line ends.
+        bytes: size of the file; for a folder, of all its files.
+        files: sha256 of every official file in the submission; of a single file, its own.
     """
 
     sha256: str
@@ -30,35 +31,35 @@ class Fingerprint:
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """What a file, a zip or a folder is, and what it says.
+    """Return the hashes and the size of a file, a zip or a folder.
 
     Raises:
-        SubmissionError: it can't be read, or is an archive that can't be accepted.
+        SubmissionError: the submission is unreadable, or an archive that must be refused.
     """
     if not is_archive(path):
         data = read_or_refuse(path, "can't read the file", SubmissionError)
-        own = hashlib.sha256(data).hexdigest()
-        return Fingerprint(own, _digest([("", _plain(data))]), len(data), (own,))
+        sha256 = hashlib.sha256(data).hexdigest()
+        return Fingerprint(sha256, _digest([("", _plain(data))]), len(data), (sha256,))
     members = list(read_members(path))
     names = _without_common_folder([member.name for member in members])
     content = _digest(sorted((name, _plain(m.data)) for name, m in zip(names, members, strict=True)))
     size = sum(len(member.data) for member in members)
     digests = tuple(hashlib.sha256(member.data).hexdigest() for member in members)
     if path.is_dir():
-        own = _digest([(member.name, member.data) for member in members])
+        sha256 = _digest([(member.name, member.data) for member in members])
     else:
         data = read_or_refuse(path, "can't read the file", SubmissionError)
-        own, size = hashlib.sha256(data).hexdigest(), len(data)
-    return Fingerprint(own, content, size, digests)
+        sha256, size = hashlib.sha256(data).hexdigest(), len(data)
+    return Fingerprint(sha256, content, size, digests)
 
 
 def _plain(data: bytes) -> bytes:
-    """A text without what editors and systems change by themselves: byte-order mark, line ends, last line's end."""
+    """Return a text in one form: byte-order mark and last line's end removed, CR LF replaced by LF."""
     return data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n")
 
 
 def _without_common_folder(names: Sequence[str]) -> list[str]:
-    """Names of members, their common folder left out; a single one has no name that matters."""
+    """Return members' names below their common folder; ``""`` for a single member, whose name does not matter."""
     if len(names) == 1:
         return [""]
     tops = {PurePosixPath(name).parts[0] for name in names if "/" in name}

@@ -1,4 +1,4 @@
-"""How much is read before an archive counts as hostile, counted while it is read; and the words for what is wrong."""
+"""Limits on the bytes that come out of an archive, counted while it is read, and errors for members beyond them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ARCHIVE_STARTS = {
     b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK\x07\x08": "zip", b"\x1f\x8b": "gzip", b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!\x1a\x07": "rar", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst",
 }  # fmt: skip
-# everything that zipfile raises on bytes that somebody made up
+# all errors that zipfile raises on forged or damaged bytes
 BROKEN = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,
     ValueError, IndexError, OverflowError,
@@ -28,14 +28,15 @@ BROKEN = (
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is read before an archive counts as hostile.
+    """Sizes beyond which an archive counts as hostile.
 
     Attributes:
-        members: how many, folders and left-out files included.
+        members: number of members, folders and left-out files included.
         member_bytes: bytes of one member, unpacked. The largest official file, AU's, has 40 MB.
         total_bytes: bytes of all members, unpacked.
-        ratio: bytes unpacked for each byte of the archive, counted from ``ratio_from`` bytes on: a small file of
-            constant predictions is packed a thousandfold and harmless.
+        ratio: bytes unpacked per byte of the archive.
+        ratio_from: unpacked bytes from which on ``ratio`` counts: a small file of constant predictions shrinks a
+            thousandfold and is harmless.
     """
 
     members: int = 5000
@@ -50,10 +51,13 @@ LIMITS = Limits()
 
 @dataclass
 class Meter:
-    """Reads streams, and stops when too much has come out of them.
+    """Counter of the bytes that come out of streams; reading stops at the limits.
 
     Attributes:
+        path: archive or folder that the streams belong to, for messages.
+        limits: most bytes of a member and of all members.
         packed: bytes of the archive that the members come from; ``None`` for a folder.
+        total: bytes read so far, of all streams.
     """
 
     path: Path
@@ -62,13 +66,15 @@ class Meter:
     total: int = 0
 
     def chunks(self, stream: IO[bytes], name: str, *, nested: bool = False) -> Iterator[bytes]:
-        """A member's bytes, part by part.
+        """Yield a member's bytes, part by part.
 
         Args:
-            nested: whether the member may be an archive itself.
+            stream: the member, opened for reading.
+            name: the member's name, for messages.
+            nested: True if the member may be an archive itself.
 
         Raises:
-            SubmissionError: it is too large, packed too tightly, or an archive that may not be.
+            SubmissionError: the member is too large, packed too tightly, or an archive although ``nested`` is False.
         """
         size, part = 0, stream.read(_CHUNK)
         kind = "" if nested else archive_kind(name, part)
@@ -90,13 +96,13 @@ class Meter:
             what = "the members are too large together"
             raise SubmissionError(what, where=where, expected=f"at most {limits.total_bytes:,} bytes")
         if self.packed is not None and self.total > max(limits.ratio_from, limits.ratio * self.packed):
-            found = f"{self.total:,} bytes and more from an archive of {self.packed:,}"
+            excess = f"{self.total:,} bytes and more from an archive of {self.packed:,}"
             expected = f"at most {limits.ratio} to 1"
-            raise SubmissionError("packed too tightly, a zip bomb", where=where, found=found, expected=expected)
+            raise SubmissionError("packed too tightly, a zip bomb", where=where, found=excess, expected=expected)
 
 
 def archive_kind(name: str, data: bytes) -> str:
-    """Which archive this is, by its first bytes or its name; empty if none."""
+    """Return the kind of archive, such as ``zip``, by a file's first bytes or its name; ``""`` for any other file."""
     kind = next((kind for start, kind in _ARCHIVE_STARTS.items() if data.startswith(start)), "")
     if not kind and (data[257:262] == b"ustar" or re.match(rb"BZh[1-9]1AY&SY", data)):
         kind = "tar" if data[257:262] == b"ustar" else "bzip2"
@@ -104,17 +110,17 @@ def archive_kind(name: str, data: bytes) -> str:
     return kind or (match[1].lower() if match else "")
 
 
-def damaged(path: Path, name: str, found: str) -> SubmissionError:
-    """The error for a member whose bytes are not what they should be."""
-    return SubmissionError("a damaged member", where=at(path, name), found=found, do="Pack it again")
+def damaged(path: Path, name: str, fault: str) -> SubmissionError:
+    """Return the error for a member with a fault in its bytes."""
+    return SubmissionError("a damaged member", where=at(path, name), found=fault, do="Pack it again")
 
 
 def at(path: Path, name: str) -> str:
-    """Where a member is, for a message."""
+    """Return the place of a member, ``path: 'name'``, for a message."""
     return f"{path}: {name!r}"
 
 
 def words(error: BaseException) -> str:
-    """What an error says, on one line, without anything that moves a cursor."""
+    """Return an error's text in one line; ``?`` replaces characters that can't be printed."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return "".join(c if c.isprintable() else "?" for c in text)[:200] or type(error).__name__

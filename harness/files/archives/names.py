@@ -1,4 +1,4 @@
-"""What files in an archive or a folder may be called: names that mean the same on every system, or a refusal."""
+"""Names of files in an archive or a folder: accepted where they mean the same on every system, else refused."""
 
 from __future__ import annotations
 
@@ -13,26 +13,33 @@ SHOWN = 5
 
 
 def clashes(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Members that could not lie side by side on every file system, and why.
+    """Return names that can't lie side by side on every file system, each with the reason.
 
     Args:
-        names: of which :func:`bad_name` has nothing to say.
+        names: names of members that :func:`~harness.system.names.bad_name` accepts.
     """
-    found: list[tuple[str, str]] = []
-    seen: dict[str, str] = {}
+    refused: list[tuple[str, str]] = []
+    name_by_key: dict[str, str] = {}
     for name in names:
         key = _folded(name)
-        if key in seen:
-            other = seen[key]
-            found.append((name, "there twice" if other == name else f"differs from {other!r} only in case or spelling"))
-        seen.setdefault(key, name)
-    for name in seen.values():
+        if key in name_by_key:
+            other = name_by_key[key]
+            refused.append(
+                (name, "there twice" if other == name else f"differs from {other!r} only in case or spelling")
+            )
+        name_by_key.setdefault(key, name)
+    for name in name_by_key.values():
         above = next(
-            (seen[key] for parent in PurePosixPath(name).parents if (key := _folded(str(parent))) in seen), None
+            (
+                name_by_key[key]
+                for parent in PurePosixPath(name).parents
+                if (key := _folded(str(parent))) in name_by_key
+            ),
+            None,
         )
         if above:
-            found.append((name, f"lies in {above!r}, which is a file"))
-    return found
+            refused.append((name, f"lies in {above!r}, which is a file"))
+    return refused
 
 
 def _folded(name: str) -> str:
@@ -40,27 +47,28 @@ def _folded(name: str) -> str:
 
 
 def is_litter(name: str) -> bool:
-    """What macOS and Windows put into archives and folders by themselves."""
+    """Tell if macOS or Windows added a file to an archive or a folder by itself."""
     parts = PurePosixPath(name).parts
     last = parts[-1] if parts else ""
     return "__MACOSX" in parts[:-1] or last in (".DS_Store", "Thumbs.db", "desktop.ini") or last.startswith("._")
 
 
 def litter_warnings(litter: Sequence[str]) -> tuple[str, ...]:
-    """One warning that names what was left out; none if nothing was."""
+    """Return one warning that names the files left out; an empty tuple without such files."""
     if not litter:
         return ()
     return (f"left out, no part of a submission: {first_of([repr(name) for name in litter], SHOWN, ', ')}",)
 
 
 def refuse(path: Path, refused: Sequence[tuple[str, str]]) -> None:
-    """Stop if any member was refused.
+    """Raise an error if any member was refused.
 
     Args:
-        refused: names, and why.
+        path: the archive or folder.
+        refused: names, each with the reason.
 
     Raises:
-        SubmissionError: names the first few and says how many there are.
+        SubmissionError: a member was refused; the message names the first few and their number.
     """
     if refused:
         reasons = first_of([f"  {_shortened(name)!r}: {why}" for name, why in refused], SHOWN, "\n")

@@ -1,7 +1,7 @@
-"""Pack official files into a zip that is the same, byte for byte, whenever and wherever it is made from the same files.
+"""Packing of official files into a zip: the same files give the same bytes at any time and on any machine.
 
-Dates, order and permissions are fixed. The bytes also depend on the zlib that Python was built with, which all common
-builds share; the members' own hashes don't depend on anything.
+Dates, order and permissions are fixed. The zip's bytes also depend on the zlib that Python was built with, which all
+common builds share. The hashes of the members depend on their contents alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LEVEL = 6
 
 @dataclass(frozen=True)
 class PackedMember:
-    """A file inside the archive: its name there, the hash and number of its bytes."""
+    """File inside an archive: its name there, the hash and the number of its bytes."""
 
     name: str
     sha256: str
@@ -39,13 +39,15 @@ class PackedMember:
 
 @dataclass(frozen=True)
 class Packed:
-    """An archive that is on disk.
+    """Archive on disk, as :func:`pack` left it.
 
     Attributes:
-        sha256: hash of the archive itself.
-        bytes: its size.
-        unchanged: it was there already, byte for byte.
-        warnings: what was left out of a folder.
+        path: the zip.
+        sha256: hash of the zip itself.
+        bytes: size of the zip.
+        members: the files inside.
+        unchanged: True if the same zip was there before, byte for byte.
+        warnings: names of files that were left out of a folder.
     """
 
     path: Path
@@ -57,18 +59,18 @@ class Packed:
 
 
 def pack(paths: Sequence[Path], out: Path, *, folder: str = "", force: bool = False) -> Packed:
-    """Pack files, or all files of folders, into one zip, atomically. Nothing is validated here: the caller does that.
+    """Pack files, or all files of folders, into one zip, atomically. The caller validates them first.
 
     Args:
         paths: files, which lie at the top of the archive under their own names, and folders, whose files keep their
             names inside the folder.
-        out: the zip.
-        folder: name of a folder inside the archive to put everything in; at the top by default.
+        out: the zip to write.
+        folder: name of a folder inside the archive that takes all files; by default they lie at the top.
         force: replace another file at ``out``.
 
     Raises:
-        SubmissionError: a file can't be read or may not be packed under its name, or two would have the same name.
-        StorageError: there is another file at ``out`` and ``force`` is off, or it can't be written.
+        SubmissionError: a file is unreadable, a name is refused, or two files have the same name.
+        StorageError: another file lies at ``out`` and ``force`` is off, or ``out`` can't be written.
     """
     for path in paths:
         # not resolve(), which raises RuntimeError where a link leads in a circle
@@ -107,7 +109,7 @@ def _members(paths: Iterable[Path]) -> tuple[list[Member], tuple[str, ...]]:
 
 
 def zip_bytes(members: Iterable[Member]) -> bytes:
-    """Pack members into a zip, the same bytes each time."""
+    """Return a zip of the members; the same members always give the same bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members:

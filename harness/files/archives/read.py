@@ -1,6 +1,6 @@
-"""Read a zip archive or a folder member by member. Nothing is unpacked to disk, and no header is believed.
+"""Reader of a zip archive or a folder, member by member, in memory alone.
 
-What a zip's directory says about sizes is the sender's word; so limits count the bytes that come out.
+A zip's directory may give wrong sizes; therefore the limits count the bytes that come out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.system.regular import open_file
 
 @dataclass(frozen=True)
 class Member:
-    """One file: its name with ``/`` between folders, and its bytes."""
+    """One file of an archive or folder: its name with ``/`` between folders, and its bytes."""
 
     name: str
     data: bytes
@@ -33,11 +33,13 @@ class Member:
 
 @dataclass(frozen=True)
 class Members:
-    """The members of an archive or a folder. Each iteration reads them anew, in the order of ``names``.
+    """Members of an archive or a folder. Each iteration reads them again, in the order of ``names``.
 
     Attributes:
-        names: an archive's order; sorted for a folder.
-        warnings: what was left out: files that macOS and Windows add by themselves.
+        path: the archive or folder.
+        names: names of the members in the archive's order; sorted for a folder.
+        warnings: names of the files left out, which macOS and Windows add by themselves.
+        limits: sizes beyond which reading stops.
     """
 
     path: Path
@@ -46,7 +48,11 @@ class Members:
     limits: Limits = field(default=LIMITS, repr=False)
 
     def __iter__(self) -> Iterator[Member]:
-        """Raises SubmissionError: a member is broken, too large, or an archive itself; or the file has changed."""
+        """Yield each member with its bytes.
+
+        Raises:
+            SubmissionError: a member is broken, too large, or an archive itself; or the archive has changed.
+        """
         if self.path.is_dir():
             yield from _all(OpenMembers(self.path, self.names, self.limits))
             return
@@ -58,10 +64,12 @@ class Members:
 
 @dataclass(frozen=True)
 class OpenMembers:
-    """An archive or a folder that stays open, so that any of its members can be read, in parts.
+    """Open archive or folder, any of whose members can be read in parts.
 
     Attributes:
-        names, warnings: as those of :class:`Members`.
+        path, names, limits, warnings: see :class:`Members`.
+        archive: the open zip; ``None`` for a folder.
+        infos: entry of each member in the zip's directory, by name.
     """
 
     path: Path
@@ -72,7 +80,7 @@ class OpenMembers:
     infos: Mapping[str, zipfile.ZipInfo] = field(default_factory=dict, repr=False)
 
     def meter(self, names: Sequence[str] | None = None, limits: Limits | None = None) -> Meter:
-        """What counts the bytes of these members together, of all by default, against the limits."""
+        """Return a meter that counts the bytes of these members together, by default of all, against the limits."""
         limits = limits or self.limits
         if self.archive is None:
             return Meter(self.path, limits)
@@ -80,13 +88,15 @@ class OpenMembers:
         return Meter(self.path, limits, packed=sum(self.infos[name].compress_size for name in chosen))
 
     def chunks(self, name: str, meter: Meter, *, nested: bool = False) -> Iterator[bytes]:
-        """A member's bytes, part by part.
+        """Yield a member's bytes, part by part.
 
         Args:
-            nested: whether it may be an archive itself.
+            name: the member.
+            meter: counter of bytes, from :meth:`meter`.
+            nested: True if the member may be an archive itself.
 
         Raises:
-            SubmissionError: it is broken, too large, or an archive that may not be.
+            SubmissionError: the member is broken, too large, or an archive although ``nested`` is False.
         """
         if self.archive is None:
             with reading(self.path, name), open_inside(self.path, name) as stream:
@@ -100,18 +110,19 @@ class OpenMembers:
             if rest := _unread(stream):
                 raise damaged(self.path, name, f"{rest} bytes behind the end of its packed data")
         if size != info.file_size:
-            found = f"{size:,} bytes, the archive's directory says {info.file_size:,}"
-            raise damaged(self.path, name, found)
+            sizes = f"{size:,} bytes, the archive's directory says {info.file_size:,}"
+            raise damaged(self.path, name, sizes)
 
 
 def open_inside(folder: Path, name: str) -> IO[bytes]:
-    """Open an ordinary file below a folder, through no link, whatever has changed since the folder was listed.
+    """Open an ordinary file below a folder. A link on the way is refused, even one put there after the listing.
 
     Args:
-        name: relative, ``/`` between folders.
+        folder: the folder.
+        name: path below the folder, with ``/`` between its parts.
 
     Raises:
-        OSError: it is none, or a link is on the way.
+        OSError: the name belongs to no ordinary file, or a link is on the way.
     """
     if os.open not in os.supports_dir_fd:
         return (folder / name).open("rb")
@@ -133,13 +144,13 @@ def open_inside(folder: Path, name: str) -> IO[bytes]:
 
 
 def _unread(stream: zipfile.ZipExtFile | IO[bytes]) -> int:
-    """Bytes of a member that unpacking did not use: the directory counts them, other programs may not."""
+    """Return the number of a member's packed bytes that unpacking left unused; other programs may read them."""
     unpacker = getattr(stream, "_decompressor", None)
     return len(getattr(unpacker, "unused_data", b"")) + max(getattr(stream, "_compress_left", 0), 0)
 
 
 def is_archive(path: Path) -> bool:
-    """Whether this is something to read member by member: a folder, or a file that is, or claims to be, a zip."""
+    """Tell if a path is to be read member by member: a folder, or a file that is a zip or is named so."""
     if path.is_dir() or path.suffix.lower() == ".zip":
         return True
     try:
@@ -153,8 +164,8 @@ def read_members(path: Path, limits: Limits = LIMITS) -> Members:
     """Open a zip archive or a folder: names are checked at once, contents as they are read.
 
     Raises:
-        SubmissionError: it can't be read, is no zip, is broken, holds nothing, or holds members that can't be accepted;
-            the message names them all, or the first few and their number.
+        SubmissionError: the archive is unreadable, of another kind, broken or empty, or has members that must be
+            refused; the message names the first few and their number.
     """
     with open_members(path, limits) as members:
         return Members(path, members.names, members.warnings, limits)
@@ -162,7 +173,7 @@ def read_members(path: Path, limits: Limits = LIMITS) -> Members:
 
 @contextlib.contextmanager
 def open_members(path: Path, limits: Limits = LIMITS) -> Iterator[OpenMembers]:
-    """The same, kept open while the block runs.
+    """Open a zip archive or a folder for the time of a ``with`` block.
 
     Raises:
         SubmissionError: as for :func:`read_members`.
@@ -204,11 +215,11 @@ def _folder_names(path: Path, limits: Limits) -> tuple[tuple[str, ...], tuple[st
                 elif not entry.is_dir():
                     refused.append((name, "a device or pipe"))
     bad = {name: why for name in names if (why := bad_name(name))}
-    kept = sorted(name for name in names if name not in bad and not is_litter(name))
-    refuse(path, [*refused, *sorted(bad.items()), *clashes(kept)])
-    if not kept:
+    accepted = sorted(name for name in names if name not in bad and not is_litter(name))
+    refuse(path, [*refused, *sorted(bad.items()), *clashes(accepted)])
+    if not accepted:
         raise SubmissionError("the folder is empty", where=path)
-    return tuple(kept), litter_warnings([name for name in names if is_litter(name)])
+    return tuple(accepted), litter_warnings([name for name in names if is_litter(name)])
 
 
 def _raise(error: OSError) -> None:
@@ -217,7 +228,7 @@ def _raise(error: OSError) -> None:
 
 @contextlib.contextmanager
 def reading(path: Path, name: str) -> Iterator[None]:
-    """Give the project's words to whatever goes wrong while a member is read."""
+    """Turn errors of zipfile and of the system, raised while a member is read, into SubmissionError."""
     try:
         yield
     except BROKEN as error:

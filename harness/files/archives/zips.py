@@ -1,7 +1,7 @@
-"""Open a zip whose sender nobody knows: what its directory says is checked before any member is read.
+"""Opening of a zip from an unknown sender: its directory is checked before any member is read.
 
-Whatever two programs would unpack differently (two members of one name, names that differ in case, links, paths that
-lead out) is refused: the organisers' program may be the other one.
+A zip that two programs would unpack differently is refused, as the organisers' program may be the other one. Such are
+two members of one name, names that differ only in case, links, and paths that lead out of the folder.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 @contextlib.contextmanager
 def open_zip(path: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo], tuple[str, ...]]]:
-    """The archive, the members to read, and a warning of what is left out; names, places and number are checked.
+    """Yield the open zip, the members to read, and warnings of files left out, after checks of the zip's directory.
+
+    The checks cover the members' number, their names, and the places of their bytes.
 
     Raises:
-        SubmissionError: it can't be read, is no zip, is broken, holds nothing, or holds members that can't be accepted.
+        SubmissionError: the zip is unreadable, of another kind, broken or empty, or has members that must be refused.
     """
     _check_start(path)
     _check_count(path, limits)
@@ -48,18 +50,21 @@ def open_zip(path: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list
             raise SubmissionError("not a whole zip archive", where=path, found=words(error), do=do) from None
         infos = archive.infolist()
         refused = [(info.orig_filename, _refused(info)) for info in infos]
-        # nothing more is asked of a bad name: a deep one would take long
+        # members with a bad name skip the other checks: a name with many folders would take long
         files = [i for i in infos if not i.filename.endswith("/") and not bad_name(i.orig_filename)]
-        kept = [info for info in files if not is_litter(info.filename)]
-        refuse(path, [(name, why) for name, why in refused if why] + clashes([info.filename for info in kept]))
+        members = [info for info in files if not is_litter(info.filename)]
+        refuse(path, [(name, why) for name, why in refused if why] + clashes([info.filename for info in members]))
         _check_places(path, archive)
-        if not kept:
+        if not members:
             raise SubmissionError("the archive is empty", where=path)
-        yield archive, kept, litter_warnings([info.filename for info in files if is_litter(info.filename)])
+        yield archive, members, litter_warnings([info.filename for info in files if is_litter(info.filename)])
 
 
 def _check_start(path: Path) -> None:
-    """A zip begins with its first member: what else stands there, other programs may take for something else."""
+    """Raise an error if the file does not begin as a zip, with its first member.
+
+    Other programs may read other first bytes as another kind of file.
+    """
     try:
         with open_file(path) as stream:
             start = stream.read(512)
@@ -67,8 +72,10 @@ def _check_start(path: Path) -> None:
         raise SubmissionError("can't read the archive", where=path, found=error.strerror) from None
     kind = archive_kind("", start)
     if kind != "zip":
-        found = f"a {kind} archive" if kind else f"a file that begins with {start[:16]!r}" if start else "an empty file"
-        raise SubmissionError("not a zip archive", where=path, found=found, expected="a .zip file or a folder")
+        start_in_words = (
+            f"a {kind} archive" if kind else f"a file that begins with {start[:16]!r}" if start else "an empty file"
+        )
+        raise SubmissionError("not a zip archive", where=path, found=start_in_words, expected="a .zip file or a folder")
 
 
 def _check_count(path: Path, limits: Limits) -> None:
@@ -76,12 +83,12 @@ def _check_count(path: Path, limits: Limits) -> None:
     with open_file(path) as stream:
         count = count_entries(stream)
     if count > limits.members:
-        found, expected = f"{count:,}", f"at most {limits.members:,}"
-        raise SubmissionError("too many members", where=path, found=found, expected=expected)
+        count_in_words, expected = f"{count:,}", f"at most {limits.members:,}"
+        raise SubmissionError("too many members", where=path, found=count_in_words, expected=expected)
 
 
 def count_entries(stream: IO[bytes]) -> int:
-    """Return how many entries a zip can have at most, by their signature; the stream is read to its end."""
+    """Return the highest possible number of a zip's entries, by their signature; the stream is read to its end."""
     count, tail = 0, b""
     while part := stream.read(_CHUNK):
         count += (tail + part).count(_CENTRAL_ENTRY)
@@ -90,9 +97,9 @@ def count_entries(stream: IO[bytes]) -> int:
 
 
 def _check_places(path: Path, archive: zipfile.ZipFile) -> None:
-    """Each byte of the file belongs to one member, to the directory or to its end, and all say the same.
+    """Check that each byte belongs to one member, to the directory or to the end record, and that these agree.
 
-    What a program sees that reads members one after the other is then what one sees that reads the directory.
+    Then a program that reads the members in turn and a program that reads the directory get the same files.
     """
     end = 0
     with open_file(path) as stream:
@@ -113,7 +120,7 @@ def _check_places(path: Path, archive: zipfile.ZipFile) -> None:
 
 
 def _check_local(path: Path, stream: IO[bytes], info: zipfile.ZipInfo, directory: int) -> int:
-    """Hold a member's own header, and what follows its data, against the directory. Returns where it ends."""
+    """Compare a member's header, and the sizes behind its data, with the directory. Return the place of its end."""
     stream.seek(info.header_offset)
     head = stream.read(_LOCAL_HEADER)
     if len(head) < _LOCAL_HEADER or head[:4] != b"PK\3\4":
@@ -128,16 +135,16 @@ def _check_local(path: Path, stream: IO[bytes], info: zipfile.ZipInfo, directory
         raise damaged(path, info.filename, f"another name before its data, {name[:60]!r}")
     if (flags, method) != (info.flag_bits, info.compress_type):
         raise damaged(path, info.filename, "other flags, or another method, before its data than in the directory")
-    told = (info.CRC, info.compress_size, info.file_size)
+    listed = (info.CRC, info.compress_size, info.file_size)
     size, packed = _long_sizes(extra, size, packed)
     behind = bool(flags & _SIZES_BEHIND)
-    if (crc, packed, size) != told and not (behind and (crc, packed, size) == (0, 0, 0)):
+    if (crc, packed, size) != listed and not (behind and (crc, packed, size) == (0, 0, 0)):
         raise damaged(path, info.filename, "another size or checksum before its data than in the directory")
-    return _after_data(path, stream, info, end, told) if behind else end
+    return _after_data(path, stream, info, end, listed) if behind else end
 
 
 def _long_sizes(extra: bytes, size: int, packed: int) -> tuple[int, int]:
-    """Sizes, from a zip64 field where there is one."""
+    """Return unpacked and packed size, taken from the zip64 field if the member has one."""
     while len(extra) >= 4:
         kind, n = struct.unpack("<HH", extra[:4])
         if kind == _ZIP64 and n >= 16:
@@ -147,20 +154,20 @@ def _long_sizes(extra: bytes, size: int, packed: int) -> tuple[int, int]:
     return size, packed
 
 
-def _after_data(path: Path, stream: IO[bytes], info: zipfile.ZipInfo, end: int, told: tuple[int, int, int]) -> int:
-    """Where a member ends whose sizes stand behind its data."""
+def _after_data(path: Path, stream: IO[bytes], info: zipfile.ZipInfo, end: int, listed: tuple[int, int, int]) -> int:
+    """Return the end of a member whose sizes stand behind its data."""
     stream.seek(end)
     behind = stream.read(24)
     for mark in (b"PK\7\x08", b""):
         for form in ("<III", "<IQQ"):
             n = len(mark) + struct.calcsize(form)
-            if behind.startswith(mark) and len(behind) >= n and struct.unpack(form, behind[len(mark) : n]) == told:
+            if behind.startswith(mark) and len(behind) >= n and struct.unpack(form, behind[len(mark) : n]) == listed:
                 return end + n
     raise damaged(path, info.filename, "another size or checksum behind its data than in the directory")
 
 
 def _check_end(path: Path, stream: IO[bytes], archive: zipfile.ZipFile, size: int) -> None:
-    """The directory ends the file, but for its comment."""
+    """Check that only the archive's comment follows the directory and its end record."""
     at = size - _END_RECORD - len(archive.comment)
     stream.seek(max(at, 0))
     record = stream.read(_END_RECORD)
@@ -177,7 +184,7 @@ def _check_end(path: Path, stream: IO[bytes], archive: zipfile.ZipFile, size: in
 
 
 def _refused(info: zipfile.ZipInfo) -> str:
-    """Why a member can't be accepted, from what the archive's directory says of it."""
+    """Return the reason, by the archive's directory, to refuse a member; ``""`` if it can be accepted."""
     mode = info.external_attr >> 16
     if stat.S_ISLNK(mode):
         return "a symbolic link; put the file itself there"

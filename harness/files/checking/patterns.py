@@ -1,7 +1,8 @@
 """Systematic differences between the frames that a file has and those that it must have, each with its likely cause.
 
-Frames that are missing here and there are gaps. Frames that are missing at the end of every video, a constant offset or
-a constant ratio have one cause, which may concern the frames that *are* there, too: filling such gaps would hide it.
+Frames that are missing at scattered places are gaps. Frames that are missing at the end of every video, a constant
+offset or a constant ratio have one cause. The rows that are present may have the same fault: filling the others would
+hide it.
 """
 
 from __future__ import annotations
@@ -18,32 +19,32 @@ from harness.system.groups import grouped
 Frames = npt.NDArray[np.integer[Any]]
 
 MOST_FILLED = 0.05
-"""Share of a video's frames that may be filled. More than that is not a gap, it is a lost part."""
+"""Share of a video's frames that may be filled. A larger share is a lost part and no gap."""
 MOST_AT_ENDS = 5
-"""Frames of a video that may be filled, whatever their share, where the user says that the numbers are right."""
+"""Frames of a video that may be filled, regardless of their share, if the user trusts the frame numbers."""
 
 FILLED = frozenset({"end", "start", "ends", "longer", "period", "position"})
-"""Kinds that can be mended where the user says that the numbers are right."""
+"""Kinds of patterns that can be mended if the user trusts the frame numbers."""
 
-_MOST = 0.8  # share of the videos that differ that must differ in the same way
-_RATE = 0.005  # ratios closer to 1 than this are told by their ends
-_ROUNDING = 1.5  # frames by which a constant ratio may be missed, as lengths are whole
-_CHANCE = 1e-4  # scattered gaps fall on the same place of several videos that seldom
-_FEWEST = 3  # videos, or missing frames of one, that make a pattern
+_MOST = 0.8  # least share of the differing videos that must differ in one way
+_RATE = 0.005  # a ratio of lengths closer to 1 than this counts as a different end
+_ROUNDING = 1.5  # frames by which a length may miss the constant ratio, as lengths are whole
+_CHANCE = 1e-4  # highest probability by which scattered gaps may explain one place missing in several videos
+_FEWEST = 3  # least number of videos, or of missing frames of one video, that make a pattern
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A systematic difference.
+    """Systematic difference between the frames of a file and the required ones.
 
     Attributes:
         kind: ``shift``, ``shifts`` (different ones), ``stride``, ``rate``, ``end``, ``start``, ``ends``, ``longer``,
             ``period`` or ``position``.
-        message: what was found, and what may have caused it.
-        video: the first video that shows it.
-        offset: for ``shift``, what was added to every frame number.
-        everywhere: whether every video shows it.
-        fillable: whether few enough frames are missing to be filled.
+        message: the difference in words, and its likely cause.
+        video: the first video that shows the difference.
+        offset: for ``shift``, the number that was added to every frame number.
+        everywhere: True if every video shows the difference.
+        fillable: True if few enough frames are missing to be filled.
     """
 
     kind: str
@@ -55,7 +56,7 @@ class Pattern:
 
     @property
     def way_on(self) -> str:
-        """What the user can do about it."""
+        """Advice to the user about the difference."""
         if self.kind == "shift" and self.everywhere:
             return f"If only the numbers are wrong: abaw repair … --shift {-self.offset:+d}. If not, predict again"
         if self.kind in ("shift", "shifts"):
@@ -75,21 +76,21 @@ class Pattern:
         return "Predict every frame, or repeat each prediction for all frames that it stands for"
 
 
-def find_pattern(have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> Pattern | None:
-    """Find what most videos that differ have in common; None if these have nothing in common.
+def find_pattern(have: Mapping[str, Frames], required_frames: Mapping[str, Frames]) -> Pattern | None:
+    """Return the difference that most differing videos have in common; ``None`` if they share none.
 
-    Frames that are missing at the same place of so many videos that chance can't explain it are a pattern, too, beside
-    whatever else is missing.
+    One frame missing at the same place of many videos is a pattern, too, if it is improbable by chance; other frames
+    may be missing beside it.
 
     Args:
         have: increasing frame numbers by video, as in the file.
-        wanted: the same, as they must be.
+        required_frames: increasing frame numbers by video, as they must be.
     """
-    both = [name for name in have if name in wanted and len(have[name]) and len(wanted[name])]
-    different = [name for name in both if not np.array_equal(have[name], wanted[name])]
+    both = [name for name in have if name in required_frames and len(have[name]) and len(required_frames[name])]
+    different = [name for name in both if not np.array_equal(have[name], required_frames[name])]
     if not different or (len(different) == 1 and len(both) > 1):
         return None
-    found_kinds = [(name, *_kind(have[name], wanted[name])) for name in different]
+    found_kinds = [(name, *_kind(have[name], required_frames[name])) for name in different]
     kinds = grouped((kind, name) for name, kind, _ in found_kinds)
     offsets = grouped((offset, name) for name, kind, offset in found_kinds if kind == "shift")
     enough = _MOST * len(different)
@@ -98,26 +99,26 @@ def find_pattern(have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> Pa
         return _shifted(offset, offsets, enough, len(both))
     kind, names = max(kinds.items(), key=lambda pair: len(pair[1]))
     if len(names) < enough or kind == "gaps":
-        return _at_one_place(have, wanted, both)
-    if kind in ("end", "longer") and len(names) > 1 and (rate := _common_rate(have, wanted, names)):
-        return _at_another_rate(rate, names, have, wanted)
-    return _described(kind, names, have, wanted, len(both))
+        return _at_one_place(have, required_frames, both)
+    if kind in ("end", "longer") and len(names) > 1 and (rate := _common_rate(have, required_frames, names)):
+        return _at_another_rate(rate, names, have, required_frames)
+    return _described(kind, names, have, required_frames, len(both))
 
 
-def _kind(have: Frames, wanted: Frames) -> tuple[str, int]:
-    missing = np.setdiff1d(wanted, have, assume_unique=True)
-    beyond = np.setdiff1d(have, wanted, assume_unique=True)
+def _kind(have: Frames, required: Frames) -> tuple[str, int]:
+    missing = np.setdiff1d(required, have, assume_unique=True)
+    beyond = np.setdiff1d(have, required, assume_unique=True)
     if len(beyond):
-        for offset in (int(have[-1] - wanted[-1]), int(have[0] - wanted[0])):
-            if offset and len(missing) and np.isin(have - offset, wanted, assume_unique=True).all():
+        for offset in (int(have[-1] - required[-1]), int(have[0] - required[0])):
+            if offset and len(missing) and np.isin(have - offset, required, assume_unique=True).all():
                 return "shift", offset
-        if len(missing) and beyond[0] > wanted[-1] and missing[0] == wanted[0]:
-            return "shift", int(have[0] - wanted[0])
-        if len(missing) and beyond[-1] < wanted[0] and missing[-1] == wanted[-1]:
-            return "shift", int(have[-1] - wanted[-1])
-        return ("longer" if not len(missing) and beyond[0] > wanted[-1] else "gaps"), 0
+        if len(missing) and beyond[0] > required[-1] and missing[0] == required[0]:
+            return "shift", int(have[0] - required[0])
+        if len(missing) and beyond[-1] < required[0] and missing[-1] == required[-1]:
+            return "shift", int(have[-1] - required[-1])
+        return ("longer" if not len(missing) and beyond[0] > required[-1] else "gaps"), 0
     steps = np.diff(have)
-    if len(have) > 2 and len(np.unique(steps)) == 1 and steps[0] > 1 and (np.diff(wanted) == 1).all():
+    if len(have) > 2 and len(np.unique(steps)) == 1 and steps[0] > 1 and (np.diff(required) == 1).all():
         return "stride", int(steps[0])
     before, behind = int((missing < have[0]).sum()), int((missing > have[-1]).sum())
     if before + behind == len(missing):
@@ -128,46 +129,49 @@ def _kind(have: Frames, wanted: Frames) -> tuple[str, int]:
     return "gaps", 0
 
 
-def _at_one_place(have: Mapping[str, Frames], wanted: Mapping[str, Frames], names: list[str]) -> Pattern | None:
-    """Find a place, counted from the first frame or from the last, that is missing in too many videos for chance."""
+def _at_one_place(
+    have: Mapping[str, Frames], required_frames: Mapping[str, Frames], names: list[str]
+) -> Pattern | None:
+    """Return a pattern if one place, from the first or the last frame, is missing in too many videos for chance."""
     places, share = [list[Frames](), list[Frames]()], 0.0
     for name in names:
-        gone = np.flatnonzero(~np.isin(wanted[name], have[name], assume_unique=True))
-        share += len(gone) / len(wanted[name])
+        gone = np.flatnonzero(~np.isin(required_frames[name], have[name], assume_unique=True))
+        share += len(gone) / len(required_frames[name])
         places[0].append(gone)
-        places[1].append(len(wanted[name]) - 1 - gone)
-    counted = [np.bincount(np.concatenate(own)) for own in places]
+        places[1].append(len(required_frames[name]) - 1 - gone)
+    counted = [np.bincount(np.concatenate(video_places)) for video_places in places]
     at = 1 if not len(counted[0]) or counted[1].max() >= counted[0].max() else 0
     place = int(counted[at].argmax()) if len(counted[at]) else 0
     of = [name for name, gone in zip(names, places[at], strict=True) if (gone == place).any()]
     if len(of) < max(_FEWEST, len(names) / 2) or _at_least(len(of), share) * len(counted[at]) > _CHANCE:
         return None
     if place == 0:
-        return _described("end" if at else "start", of, have, wanted, len(names))
-    number = f"frame {int(wanted[of[0]][place])}" if not at else f"the frame {place} before the last one"
+        return _described("end" if at else "start", of, have, required_frames, len(names))
+    number = f"frame {int(required_frames[of[0]][place])}" if not at else f"the frame {place} before the last one"
     message = f"{number} of {len(of)} of {len(names)} videos has no row: one cause, and no scattered gaps"
-    return Pattern("position", message, of[0], fillable=_fillable(of, have, wanted))
+    return Pattern("position", message, of[0], fillable=_fillable(of, have, required_frames))
 
 
 def _at_least(k: int, expected: float) -> float:
-    """Chance of ``k`` or more, at least 1, of what comes independently and ``expected`` times on average (Poisson)."""
-    from scipy.special import gammainc  # late: few files are as wrong as that
+    """Return the probability of at least ``k`` events (k >= 1) whose mean number is ``expected`` (Poisson)."""
+    from scipy.special import gammainc  # imported late: few files need it
 
     return float(gammainc(k, expected))
 
 
-def _fillable(names: list[str], have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> bool:
-    """Whether no video lacks more frames than may be filled."""
+def _fillable(names: list[str], have: Mapping[str, Frames], required_frames: Mapping[str, Frames]) -> bool:
+    """Tell if every video lacks at most as many frames as may be filled."""
     return all(
-        len(np.setdiff1d(wanted[name], have[name])) <= max(MOST_AT_ENDS, MOST_FILLED * len(wanted[name]))
+        len(np.setdiff1d(required_frames[name], have[name]))
+        <= max(MOST_AT_ENDS, MOST_FILLED * len(required_frames[name]))
         for name in names
     )
 
 
-def _common_rate(have: Mapping[str, Frames], wanted: Mapping[str, Frames], names: list[str]) -> float:
-    """The ratio of lengths that all these videos share; 0 if there is none but 1."""
+def _common_rate(have: Mapping[str, Frames], required_frames: Mapping[str, Frames], names: list[str]) -> float:
+    """Return the ratio of present to required frames that all these videos share; 0 if the ratio differs or is 1."""
     there = np.array([len(have[name]) for name in names], float)
-    right = np.array([len(wanted[name]) for name in names], float)
+    right = np.array([len(required_frames[name]) for name in names], float)
     rate = float(there.sum() / right.sum())
     if len(np.unique(right - there)) == 1:
         return 0.0  # the same number everywhere
@@ -188,18 +192,18 @@ def _shifted(offset: int, offsets: Mapping[int, list[str]], enough: float, total
 
 
 def _at_another_rate(
-    rate: float, names: list[str], have: Mapping[str, Frames], wanted: Mapping[str, Frames]
+    rate: float, names: list[str], have: Mapping[str, Frames], required_frames: Mapping[str, Frames]
 ) -> Pattern:
     name = names[0]
     message = (
         f"{len(names)} videos have {rate:.2f} times the frames that they must have ({name}: {len(have[name])} for "
-        f"{len(wanted[name])}): extracted at another rate, as {25 * rate:.1f} frames per second for 25"
+        f"{len(required_frames[name])}): extracted at another rate, as {25 * rate:.1f} frames per second for 25"
     )
     return Pattern("rate", message, name)
 
 
 def _described(
-    kind: str, names: list[str], have: Mapping[str, Frames], wanted: Mapping[str, Frames], total: int
+    kind: str, names: list[str], have: Mapping[str, Frames], required_frames: Mapping[str, Frames], total: int
 ) -> Pattern:
     name = names[0]
     of = f"{len(names)} of {total} videos" if total > 1 else name
@@ -207,19 +211,19 @@ def _described(
         step = int(have[name][1] - have[name][0])
         return Pattern(kind, f"only every {_ordinal(step)} frame of {of} has a row", name)
     if kind == "longer":
-        k = _span([len(have[n]) - len(wanted[n]) for n in names])
+        k = _span([len(have[n]) - len(required_frames[n]) for n in names])
         cause = "a decoder that gives more frames than the official count; which ones are too many can't be told"
         return Pattern(kind, f"{k} rows too many at the end of {of}: {cause}", name)
-    fillable = _fillable(names, have, wanted)
+    fillable = _fillable(names, have, required_frames)
     if kind == "period":
-        missing = np.setdiff1d(wanted[name], have[name])
+        missing = np.setdiff1d(required_frames[name], have[name])
         step = int(missing[1] - missing[0])
         cause = "what a batch or a window begins or ends with was lost"
         return Pattern(kind, f"every {_ordinal(step)} frame of {of} has no row: {cause}", name, fillable=fillable)
-    before = [int((wanted[n] < have[n][0]).sum()) for n in names]
-    behind = [int((wanted[n] > have[n][-1]).sum()) for n in names]
+    before = [int((required_frames[n] < have[n][0]).sum()) for n in names]
+    behind = [int((required_frames[n] > have[n][-1]).sum()) for n in names]
     scattered = any(
-        len(np.setdiff1d(wanted[n], have[n])) > b + e for n, b, e in zip(names, before, behind, strict=True)
+        len(np.setdiff1d(required_frames[n], have[n])) > b + e for n, b, e in zip(names, before, behind, strict=True)
     )
     only = "beside scattered gaps" if scattered else "and no other is missing"
     if kind == "end":

@@ -1,4 +1,4 @@
-"""The format that a file is meant to be in, found out from its first lines, from a template, or from the task."""
+"""Recognition of the format that a file is meant to be in, by its first lines, a template, or the task."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _ENOUGH_BYTES = 4096
 
 @dataclass(frozen=True)
 class Meant:
-    """What the user says about a file.
+    """Facts about a file that the user names.
 
     Attributes:
-        task: short name, if it is known.
-        edition: of the competition, if it is known.
-        template: the organisers' rows, if they are known.
+        task: short name of the task; ``None`` if unknown.
+        edition: number of the competition's edition; ``None`` if unknown.
+        template: file with the organisers' rows; ``None`` if unknown.
     """
 
     task: str | None = None
@@ -31,33 +31,33 @@ class Meant:
     template: Path | None = None
 
     def detect(self, data: bytes, *, per_video: bool) -> Format | None:
-        """Return the format by the first line; or by the second, where a header stands before rows that have none."""
+        """Return the format by the first line, or by the second for a format that has no header."""
         first, second = first_lines(data)
-        found = self._by_line(first, per_video)
-        if found is None and (below := self._by_line(second, per_video)):
-            found = None if below.header else below
-        return found
+        format = self._by_line(first, per_video)
+        if format is None and (below := self._by_line(second, per_video)):
+            format = None if below.header else below
+        return format
 
     def named(self, data: bytes) -> Format | None:
-        """Return the format that a file which looks like none was meant to be in, by its task and the template."""
+        """Return the format that was meant, by task and template, for a file whose lines fit none."""
         if self.task is None:
             return None
-        own = [f for f in FORMATS.values() if is_of_task(f, self.task) and not f.per_video]
-        own = [f for f in own if self.edition in f.editions] or own
+        candidates = [f for f in FORMATS.values() if is_of_task(f, self.task) and not f.per_video]
+        candidates = [f for f in candidates if self.edition in f.editions] or candidates
         if self.template is not None and self.template.is_file():
             with open_file(self.template) as stream:
                 like = self.detect(stream.read(_ENOUGH_BYTES), per_video=False)
-            own = [f for f in own if like is None or f.row is like.row] or own
+            candidates = [f for f in candidates if like is None or f.row is like.row] or candidates
         first, second = first_lines(data)
         width = (second or first).rstrip(",").count(",")
-        newest = sorted(own, key=lambda f: -f.editions[-1])
+        newest = sorted(candidates, key=lambda f: -f.editions[-1])
         return next((f for f in newest if len(f.columns) == width), newest[0] if newest else None)
 
     def refuse_edition(self, data: bytes, where: str) -> None:
-        """Raise an error where a file is in a format, but in one of other editions than the one that was named.
+        """Raise an error if a file's format belongs to other editions than the named one.
 
         Raises:
-            SubmissionError: it is.
+            SubmissionError: the format belongs to other editions; the message names them.
         """
         any_edition = replace(self, edition=None)
         format = any_edition.detect(data, per_video=False) or any_edition.detect(data, per_video=True)
@@ -76,7 +76,7 @@ class Meant:
 
 
 def first_lines(data: bytes) -> tuple[str, str]:
-    """Return the first two lines that hold something, with commas between their fields."""
+    """Return the first two lines that are not blank, with commas between their fields."""
     head, _, _ = data[:_ENOUGH_BYTES].rpartition(b"\n") if len(data) > _ENOUGH_BYTES else (data, b"", b"")
     lines = [line for line in plain_text(head or data[:_ENOUGH_BYTES], Report("", "")).splitlines() if line.strip()]
     return (*lines, "", "")[0], (*lines, "", "")[1]

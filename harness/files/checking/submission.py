@@ -1,4 +1,4 @@
-"""Check whatever a team is about to send in: a file, a folder, or an archive. Nothing is extracted or changed."""
+"""Checks of a submission before a team sends it: a file, a folder, or an archive, which all stay unchanged."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ from harness.files.video_names import difference, known_as, under_several, witho
 from harness.files.video_templates import video_templates
 from harness.system.regular import broken_link, read_or_refuse
 
-_SUFFIXES_OF_TABLES = (".csv", ".txt")  # one may stand for the other: the content tells what a file is
-_ENOUGH_FRAMES = 20  # by chance, so many have numbers that are all odd or all even once in 500,000
+_SUFFIXES_OF_TABLES = (".csv", ".txt")  # one may replace the other: the content decides about the format
+_ENOUGH_FRAMES = 20  # numbers of so many frames are all odd or all even by chance once in 500,000 files
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What was sent, read and checked.
+    """Submission that was read and checked.
 
     Attributes:
-        parts: each file, by video where each video has its own, else by the file's name.
+        report: problems of all files.
+        format: format of the files.
+        parts: each checked file, by video in formats with one file per video, else by file name.
     """
 
     report: Report
@@ -66,16 +68,17 @@ def open_submission(
     """Read and check a file, a folder of files, or a zip of either.
 
     Args:
-        task: short name; found out from the file where it can be.
-        edition: of the competition, where formats differ.
-        template: the organisers' rows: a file, or for formats with a file a video a folder or a zip.
-        listed: without a template, rows that follow from a list of test videos.
-        known: without a template, hold a submission for a real test set against the table of these.
-        counts: frames of each video, where they are known: reading is faster where the file bears them out.
-        videos: without a template, names that videos may have: those of labels.
+        path: the file, folder or zip.
+        task: short name of the task; by default recognised from the file.
+        edition: number of the competition's edition, for formats that differ between editions.
+        template: the organisers' rows: a file; a folder or a zip for formats with one file per video.
+        listed: rows that follow from a list of test videos, for use without a template.
+        known: True to compare a submission for a real test set with the table of its videos, without a template.
+        counts: frames of each video, if known: reading is faster for a file with these counts.
+        videos: names that videos may have, such as those of labels, for use without a template.
 
     Raises:
-        SubmissionError: it can't be opened, is no archive that we would open, or is in no known format.
+        SubmissionError: the submission can't be opened, is a refused archive, or is in an unknown format.
     """
     ask = _Question(Meant(task, edition, template), known, counts, videos or tuple(counts or ()), listed)
     if not path.exists():
@@ -95,7 +98,7 @@ def open_submission(
 
 @dataclass(frozen=True)
 class _Question:
-    """What :func:`open_submission` was asked."""
+    """Arguments of :func:`open_submission`."""
 
     meant: Meant
     known: bool
@@ -104,7 +107,7 @@ class _Question:
     listed: Template | None
 
     def rows_for(self, format: Format) -> Template | None:
-        """Return the rows that a table must have, of a template, or else of a list of videos named in the same way.
+        """Return the rows that a table must have: of the template, or else of a list of videos named in the same way.
 
         Raises:
             SubmissionError: the template is of another format.
@@ -115,7 +118,7 @@ class _Question:
 
 
 def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
-    """A single file: a table, or one video's file taken by itself."""
+    """Check a single file: a table, or the file of one video."""
     format = ask.meant.detect(data, per_video=False) or ask.meant.detect(data, per_video=True)
     if format is None:
         ask.meant.refuse_edition(data, where)
@@ -137,23 +140,23 @@ def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
 
 
 def _one_video(data: bytes, where: str, stem: str, format: Format, ask: _Question) -> Checked:
-    """One video's file taken by itself, held against its own template."""
+    """Check the file of one video against its own template."""
     if ask.meant.template is None:
         return check_table(data, where, format, video=stem, known=ask.known)
-    wanted = video_templates(ask.meant.template, format)
-    names = file_names([f"{stem}{format.suffix}"], format, set(wanted))
+    templates = video_templates(ask.meant.template, format)
+    names = file_names([f"{stem}{format.suffix}"], format, set(templates))
     video = names.videos[0]
-    rows = wanted.get(video)
+    rows = templates.get(video)
     checked = check_table(data, where, rows.format if rows else format, rows, video=video, known=ask.known)
-    for found in names.problems:
-        checked.report.add(0, 0, found.code, found.message, found.severity)
+    for problem in names.problems:
+        checked.report.add(0, 0, problem.code, problem.message, problem.severity)
     if rows is None:
         checked.report.add(0, 0, "extra-video", f"{video} is not in the template")
     return checked
 
 
 def _note_unknown(names: Sequence[str], format: Format, line: int, report: Report) -> None:
-    """Say where names are not those of the real test set, as far as that is known: they could not be checked."""
+    """Note in the report that most names are missing from the table of the real test set and were not checked."""
     known = test_set_counts(format.task) if format.row in (FRAME, None) else {}
     of_it = sum(name in known for name in names)
     if names and not known and format.row in (FRAME, FRAME_NUMBER):
@@ -170,7 +173,7 @@ def _note_unknown(names: Sequence[str], format: Format, line: int, report: Repor
 
 
 def _note_additions(names: Sequence[str], line: int, report: Report) -> None:
-    """Doubt names that all end as tools make them, where the right ones are not known."""
+    """Warn about names that all have an ending which tools add, for formats whose right names are unknown."""
     if all(without_additions(name) != name for name in names):
         first = min(names)
         message = (
@@ -185,15 +188,15 @@ def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
         member = members[0]
         return _one(member.data, f"{path}!{member.name}", PurePosixPath(member.name).stem, ask)
     report = Report(str(path), "")
-    formats = [found for found in tables if found]
+    formats = [table for table in tables if table]
     if len(formats) == len(members):
         return _tables(members, formats, report, ask)
-    found = [ask.meant.detect(member.data, per_video=True) for member in members]
-    if formats and not any(found):
+    video_formats = [ask.meant.detect(member.data, per_video=True) for member in members]
+    if formats and not any(video_formats):
         return _tables(members, tables, report, ask)
     meant = (f for f in FORMATS.values() if f.per_video and f.task == ask.meant.task)
-    format = next((f for f in found if f), None) or next(meant, None)
-    if not any(found):
+    format = next((f for f in video_formats if f), None) or next(meant, None)
+    if not any(video_formats):
         ask.meant.refuse_edition(members[0].data, f"{path}!{members[0].name}")
     if format is None:
         raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], ask.meant.task)
@@ -201,7 +204,7 @@ def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
 
 
 def _tables(members: list[Member], formats: Sequence[Format | None], report: Report, ask: _Question) -> Submission:
-    """Several tables, each checked by itself: trials of one list of videos, or predictions of several models."""
+    """Check several tables, each by itself: trials of one list of videos, or predictions of several models."""
     known = [format for format in formats if format]
     kinds = list(dict.fromkeys(known))
     report.format = " and ".join(format.name for format in kinds)
@@ -226,7 +229,7 @@ def _tables(members: list[Member], formats: Sequence[Format | None], report: Rep
 
 
 def _template_for(format: Format, kinds: Sequence[Format], ask: _Question) -> Template | None:
-    """The rows that a table must have; of several tasks only those whose template was named."""
+    """Return the rows that a table must have; ``None`` for a table of another task than the template's."""
     try:
         return ask.rows_for(format)
     except SubmissionError:
@@ -236,7 +239,7 @@ def _template_for(format: Format, kinds: Sequence[Format], ask: _Question) -> Te
 
 
 def _videos(members: list[Member], format: Format, report: Report, ask: _Question) -> Submission:
-    """A file a video."""
+    """Check the files of a format with one file per video."""
     report.format = format.name
     if ask.meant.task is None:
         report.assumed.append(f"taken for {_words(format)}, from the first line of its files")
@@ -244,53 +247,53 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
     if folders != {"."}:
         inside = ", ".join(sorted(folders)[:3])
         report.assumed.append(f"the files lie in {inside}: whether that or a flat archive is wanted, the call says")
-    wanted = video_templates(ask.meant.template, format) if ask.meant.template else None
-    known = test_set_counts(format.task) if wanted is None and format.row is None and ask.known else {}
+    templates = video_templates(ask.meant.template, format) if ask.meant.template else None
+    known = test_set_counts(format.task) if templates is None and format.row is None and ask.known else {}
     parts: dict[str, Checked] = {}
-    names = file_names([member.name for member in members], format, set(wanted or ask.videos))
+    names = file_names([member.name for member in members], format, set(templates or ask.videos))
     for problem_ in names.problems:
         report.add(0, 0, problem_.code, problem_.message, problem_.severity, where=f"{report.where}!{problem_.where}")
     for member, video in zip(members, names.videos, strict=True):
         if video in parts:
             continue
         where = f"{report.where}!{member.name}"
-        rows = wanted.get(video) if wanted is not None else None
-        if wanted is not None and rows is None:
+        rows = templates.get(video) if templates is not None else None
+        if templates is not None and rows is None:
             report.add(0, 0, "extra-video", f"{video} is not in the template", where=where)
-        own = rows.format if rows is not None else format
-        checked = check_table(member.data, where, own, rows, video=video, known=False)
+        spelled_format = rows.format if rows is not None else format
+        checked = check_table(member.data, where, spelled_format, rows, video=video, known=False)
         _check_count(checked, known.get(video))
         parts[video] = checked
         report.merge(checked.report)
-    if wanted is not None:
+    if templates is not None:
         have = {name: np.sort(part.rows.frame) for name, part in parts.items()}
-        must = {name: np.sort(rows.frame) for name, rows in wanted.items()}
+        must = {name: np.sort(rows.frame) for name, rows in templates.items()}
         if pattern := find_pattern(have, must):
             report.add(0, 0, "systematic", f"{pattern.message}. {pattern.way_on}")
-    missing = sorted(set(wanted if wanted is not None else known if _mostly(parts, known) else ()) - set(parts))
+    missing = sorted(set(templates if templates is not None else known if _mostly(parts, known) else ()) - set(parts))
     for name_ in missing:
         report.add(
-            0, 0, "missing-video", f"no file {name_}{format.suffix}", "error" if wanted is not None else "warning"
+            0, 0, "missing-video", f"no file {name_}{format.suffix}", "error" if templates is not None else "warning"
         )
     if format.row is FRAME_NUMBER:
         _check_parity(parts, report)
-    if wanted is not None or (known and _mostly(parts, known)):
+    if templates is not None or (known and _mostly(parts, known)):
         report.assumed = [text for text in report.assumed if "no template given" not in text]
     if known and _mostly(parts, known):
         report.assumed.append("no template given: names and counts were held against the table of the real test set")
-    elif ask.known and wanted is None:
+    elif ask.known and templates is None:
         _note_unknown(tuple(parts), format, 0, report)
     return Submission(report, format, parts)
 
 
 @dataclass(frozen=True)
 class FileNames:
-    """Which videos files are for.
+    """Videos that files belong to, by the files' names.
 
     Attributes:
-        videos: of each file, in the order given.
-        problems: names in another spelling, of another kind, or twice.
-        changes: what mending them takes, in words, and how often.
+        videos: the video of each file, in the order of the files.
+        problems: names in another spelling, of another kind, or of a video that has a file already.
+        changes: changes that mend the names, in words, each with its number.
     """
 
     videos: tuple[str, ...]
@@ -299,27 +302,31 @@ class FileNames:
 
     @property
     def errors(self) -> list[Problem]:
-        """Names that can't be mended."""
-        others = [found for found in self.problems if found.severity == "error" and found.code not in SPELLINGS]
+        """Problems of names that can't be mended."""
+        others = [problem for problem in self.problems if problem.severity == "error" and problem.code not in SPELLINGS]
         return [
-            found
-            for found in others
-            if found.code != "suffix" or PurePosixPath(found.where).suffix.lower() not in _SUFFIXES_OF_TABLES
+            problem
+            for problem in others
+            if problem.code != "suffix" or PurePosixPath(problem.where).suffix.lower() not in _SUFFIXES_OF_TABLES
         ]
 
 
 def file_names(names: Sequence[str], format: Format, known: Collection[str]) -> FileNames:
-    """Tell the video of each file from its name.
+    """Return the video of each file by the file's name.
 
     Args:
-        known: names of videos, if they are known: ``2.csv`` is then the file of ``0002``, with a warning, and an error
-            tells that ``0002_pred.csv`` is. Without any, names are held against those of Aff-Wild2.
+        names: paths of the files inside the submission.
+        format: a format with one file per video.
+        known: names of videos, if known: ``2.csv`` then belongs to ``0002``, with a warning, and
+            ``0002_pred.csv``, with an error. If empty, names are compared with those of Aff-Wild2.
     """
     videos, problems, changes = list[str](), list[Problem](), Counter[str]()
     stems = [PurePosixPath(name).stem for name in names]
     known = known or known_names(stems, format)
     read = known_as(stems, known)
-    second = {stem: video for video, own in under_several(stems, known).items() for stem in own[1:]}
+    second = {
+        stem: video for video, stems_of_video in under_several(stems, known).items() for stem in stems_of_video[1:]
+    }
     for name, stem in zip(names, stems, strict=True):
         path, bare = PurePosixPath(name), without_film(stem)
         video = read.get(stem) or (stem if stem in known else bare)
@@ -343,7 +350,7 @@ def file_names(names: Sequence[str], format: Format, known: Collection[str]) -> 
 
 
 def _check_count(checked: Checked, n: int | None) -> None:
-    """A file without frame numbers must have a line a frame."""
+    """Report a file without frame numbers that has another number of lines than its video has frames."""
     if n is not None and checked.report.rows != n:
         checked.report.add(
             min(checked.report.rows, n) + 2, 1, "rows", f"{checked.report.rows} rows, but the video has {n} frames"
@@ -351,12 +358,13 @@ def _check_count(checked: Checked, n: int | None) -> None:
 
 
 def _check_parity(parts: Mapping[str, Checked], report: Report) -> None:
-    """Windows with a frame step of 2 and an even stride visit every other frame, and leave 0 at the rest.
+    """Warn if all frames with label 1 have odd numbers, or all have even ones.
 
-    Public code of the 10th edition's VD does so (kdtsypliakova/ABAW-10-Violence-Detection at step 2).
+    Windows with a frame step of 2 and an even stride visit every other frame and leave 0 at the others. Public code of
+    the 10th edition's VD has this fault (kdtsypliakova/ABAW-10-Violence-Detection at step 2).
     """
-    found = [part.rows.frame[part.rows.values == 1] for part in parts.values()]
-    frames = np.concatenate(found) if found else np.empty(0, np.int64)
+    frames_by_part = [part.rows.frame[part.rows.values == 1] for part in parts.values()]
+    frames = np.concatenate(frames_by_part) if frames_by_part else np.empty(0, np.int64)
     if len(frames) >= _ENOUGH_FRAMES and len(np.unique(frames % 2)) == 1:
         which = "odd" if frames[0] % 2 else "even"
         text = f"all {len(frames):,} frames with label 1 have {which} numbers: was every other frame left out?"

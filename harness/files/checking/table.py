@@ -1,4 +1,4 @@
-"""Check one official file: its bytes, its header, each row, and its rows against those it must have."""
+"""Checks of one official file: its bytes, its header, each row, and its rows against the required ones."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ _ENOUGH_ROWS = 20
 
 @dataclass(frozen=True)
 class Checked:
-    """A file that was read and checked.
+    """File that was read and checked.
 
     Attributes:
-        rows: those that could be told apart.
-        format: that it was read in.
+        report: problems of the file.
+        rows: rows whose name could be read.
+        format: format that the file was read in.
     """
 
     report: Report
@@ -52,12 +53,14 @@ def check_table(
     """Check a file's bytes.
 
     Args:
-        where: its name, for messages.
-        template: the rows that it must have.
-        video: whose file it is, where each video has its own.
-        known: without a template, hold a file for a real test set against the table of these.
-        counts: frames of each video, where they are known: the check is faster where the file bears them out.
-        videos: without a template, names that videos may have: those of labels.
+        data: the file's bytes.
+        where: the file's name, for messages.
+        format: official format of the file.
+        template: rows that the file must have, if known.
+        video: the video that the file belongs to, in formats with one file per video; else ``""``.
+        known: True to compare a file for a real test set with the table of its videos, without a template.
+        counts: frames of each video, if known: the check is faster for a file with these counts.
+        videos: names that videos may have, such as those of labels, for use without a template.
     """
     report = Report(where, format.name)
     names = template.videos if template is not None else tuple(counts or ())
@@ -84,10 +87,14 @@ def check_table(
 
 
 def _with_known_names(rows: Rows, format: Format, videos: Collection[str], known: bool, report: Report) -> Rows:
-    """The rows under the names that their videos are known by; those in another spelling are reported.
+    """Return the rows with the known names of their videos; report names in another spelling.
 
     Args:
-        videos: the known names; without any, those of Aff-Wild2 if ``known``.
+        rows: the rows.
+        format: official format of the file.
+        videos: the known names; if empty, those of Aff-Wild2 are used if ``known``.
+        known: True to use the names of Aff-Wild2, see ``videos``.
+        report: takes the problems.
     """
     if not videos and known:
         videos = known_names(rows.videos, format)
@@ -95,9 +102,9 @@ def _with_known_names(rows: Rows, format: Format, videos: Collection[str], known
     if not read and not several:
         return rows
     _, first = np.unique(rows.video, return_index=True)
-    for video, own in several.items():
-        at = rows.line_of(int(first[rows.videos.index(own[-1])]))
-        report.add(at, 1, "several-names", f"{video} has rows under several names: {', '.join(map(repr, own))}")
+    for video, names in several.items():
+        at = rows.line_of(int(first[rows.videos.index(names[-1])]))
+        report.add(at, 1, "several-names", f"{video} has rows under several names: {', '.join(map(repr, names))}")
     for k, name in enumerate(rows.videos):
         if name in read:
             report.add(rows.line_of(int(first[k])), 1, "name", difference(name, read[name]))
@@ -107,7 +114,7 @@ def _with_known_names(rows: Rows, format: Format, videos: Collection[str], known
 def _rows_at_once(
     data: bytes, format: Format, counts: Mapping[str, int] | None, video: str, names: Collection[str]
 ) -> Rows | None:
-    """The rows, if nothing at all is wrong with the file by itself."""
+    """Return the rows by the fast reader; ``None`` if the file has any fault or unusual spelling."""
     header = f"{format.header}\n".encode()
     if not format.header or not data.startswith(header) or len(data) == len(header):
         return None
@@ -121,7 +128,7 @@ def _rows_at_once(
 
 
 def plain_text(data: bytes, report: Report) -> str:
-    """Decode a file to text with LF between lines, and report what is unusual about its bytes."""
+    """Return a file's text with LF between lines; report unusual bytes."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         report.add(1, 1, "encoding", "the file is in UTF-16; expected plain UTF-8")
         try:
@@ -142,18 +149,18 @@ def plain_text(data: bytes, report: Report) -> str:
     try:
         return plain_fields(data.decode(), report)
     except UnicodeDecodeError as error:
-        found = f"found byte {data[error.start]:#04x}, expected UTF-8"
-        report.add(*_position(data, error.start), "not-text", f"not a text file; {found}")
+        byte_in_words = f"found byte {data[error.start]:#04x}, expected UTF-8"
+        report.add(*_position(data, error.start), "not-text", f"not a text file; {byte_in_words}")
         return data.decode(errors="replace")
 
 
 def _position(data: bytes, at: int) -> tuple[int, int]:
-    """Line and column of a byte."""
+    """Return line and column of a byte, both from 1."""
     return data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
 
 
 def _check_header(text: str, format: Format, report: Report) -> tuple[str, int]:
-    """Check the first line. Returns what follows it, and the number of the first line that is a row."""
+    """Check the first line. Return the text of the rows, and the number of the line on which they begin."""
     header, _, body = text.partition("\n")
     if not format.header:
         if header.strip() and not _is_row(header, format) and not has_values(header):
@@ -192,16 +199,16 @@ def _check_header(text: str, format: Format, report: Report) -> tuple[str, int]:
             1, len(format.header) + 1, "header", f"something after the header: {header[len(format.header) :][:60]!r}"
         )
     else:
-        column, found, expected = _first_difference(header, format.header)
-        report.add(1, column, "header", f"found {found}, expected {expected}")
+        column, field, expected = _first_difference(header, format.header)
+        report.add(1, column, "header", f"found {field}, expected {expected}")
     return body, 2
 
 
 def column_order(header: str, format: Format) -> list[int] | None:
-    """Where each official column stands in a header that has the same columns in another order; None in any other.
+    """Return the place of each official column in a header with the same columns in another order; else ``None``.
 
-    Only where the header names one column for each value: names of classes in another order could mean that their
-    numbers are others, too.
+    Only a header with one column per value is read so: names of classes in another order could mean other class
+    numbers, too.
     """
     fields = plain_header(header).split(",")
     official = plain_header(format.header).split(",")
@@ -214,13 +221,13 @@ def column_order(header: str, format: Format) -> list[int] | None:
 
 
 def _has_order(parts: Sequence[str], order: Sequence[int], format: Format) -> bool:
-    """Whether what names a row stands where the header has it."""
+    """Tell if a row's name stands in the column that the header gives it."""
     name = parts[order[0]].strip('" \t') if len(parts) == len(order) else ""
     return format.row is not None and is_row_name(name, format)
 
 
 def has_values(line: str) -> bool:
-    """Whether a field of a line is a number or a path, or none a word: then it is a row, however spelled, no header."""
+    """Tell if a line is a row and no header: it has no letters, or one field is a number or a path."""
     if not any(letter.isalpha() for letter in line):
         return True
     fields = [field.strip(' \t"') for field in line.split(",")]
@@ -228,12 +235,12 @@ def has_values(line: str) -> bool:
 
 
 def names_first(text: str, format: Format, report: Report) -> tuple[str, int]:
-    """Put the columns of a file in the official order whose rows do not begin with what names them; say so.
+    """Put the columns of a file in the official order if its rows begin with another field than their name.
 
-    Only where the header has the official columns, all of them and no other.
+    The change is reported. It is made only if the header has exactly the official columns.
 
     Returns:
-        The text, and how many rows were changed.
+        The text, and the number of changed rows.
     """
     header, _, body = text.partition("\n")
     fields, official = plain_header(header).split(","), plain_header(format.header).split(",")
@@ -243,9 +250,9 @@ def names_first(text: str, format: Format, report: Report) -> tuple[str, int]:
     order = [fields.index(name) for name in official]
     rows = [line.split(",") for line in body.split("\n")]
     if not all(_has_order(parts, order, format) for parts in rows if parts != [""]):
-        return text, 0  # the rows are not as the header says
-    found, expected = ", ".join(header.replace('"', "").split(",")), ", ".join(format.header.split(","))
-    report.add(1, 1, "column-order", f"the columns are in another order: {found}; expected {expected}")
+        return text, 0  # the rows do not follow the header
+    columns, official_columns = ", ".join(header.replace('"', "").split(",")), ", ".join(format.header.split(","))
+    report.add(1, 1, "column-order", f"the columns are in another order: {columns}; expected {official_columns}")
     changed = sum(parts != [""] for parts in rows)
     lines = [format.header, *(",".join(parts[k] for k in order) if parts != [""] else "" for parts in rows)]
     return "\n".join(lines), changed
@@ -258,31 +265,43 @@ def _is_row(line: str, format: Format) -> bool:
 
 
 def _first_difference(header: str, expected: str) -> tuple[int, str, str]:
-    """Column, field found and field expected where two headers part; all of both where they have little in common."""
-    found, wanted = header.split(","), expected.split(",")
+    """Return place, field and expected field of the first difference; 1 and the whole headers if little agrees.
+
+    The place is the 1-based number of the character in the line.
+    """
+    fields, official = header.split(","), expected.split(",")
     same = next(
-        (k for k, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]),
-        min(len(found), len(wanted)),
+        (k for k, pair in enumerate(zip(fields, official, strict=False)) if pair[0] != pair[1]),
+        min(len(fields), len(official)),
     )
-    if 2 * same < len(wanted) or same >= min(len(found), len(wanted)):
+    if 2 * same < len(official) or same >= min(len(fields), len(official)):
         return 1, repr(header[:60]), repr(expected)
-    return len(",".join(found[:same])) + (same > 0) + 1, repr(found[same][:60]), f"{wanted[same]!r} (in {expected!r})"
+    return (
+        len(",".join(fields[:same])) + (same > 0) + 1,
+        repr(fields[same][:60]),
+        f"{official[same]!r} (in {expected!r})",
+    )
 
 
 def _check_rows(
     rows: Rows, format: Format, template: Template | None, known: bool, report: Report, *, alone: bool
 ) -> None:
-    """Check names and numbers of rows.
+    """Check names and frame numbers of rows.
 
     Args:
-        alone: the file is all there is, so that what its videos have in common can be told from it.
+        rows: the rows.
+        format: official format of the file.
+        template: rows that the file must have, if known.
+        known: True to use the table of the real test set, without a template.
+        report: takes the problems.
+        alone: True if the file holds all videos, so that it shows differences that they have in common.
     """
     if template is not None:
         _check_against(template, rows, report, alone)
         return
     names = test_set_counts(format.task).keys() if known else set()
     mostly_known = 2 * len(names & set(rows.videos)) > len(rows.videos)
-    test_set = known_test_set(format) if mostly_known else None  # half a million rows
+    test_set = known_test_set(format) if mostly_known else None  # it has half a million rows
     if test_set is not None:
         report.assumed.append(
             "no template given: names and counts were held against the table of the real test set that comes with "
@@ -296,7 +315,7 @@ def _check_rows(
 
 
 def _check_constant(rows: Rows, format: Format, report: Report) -> None:
-    """Doubt a file in which every row has the same values."""
+    """Warn about a file in which every row has the same values."""
     if len(rows) < _ENOUGH_ROWS or rows.wrong.any() or ("warning", "dummy") in report.counts or format.per_video:
         return
     values = rows.values.reshape(len(rows), -1)
@@ -307,7 +326,7 @@ def _check_constant(rows: Rows, format: Format, report: Report) -> None:
 
 
 def _check_numbering(rows: Rows, first: int, sparse: bool, report: Report) -> None:
-    """What can be said without a template: frames run from the first without a gap."""
+    """Report frame numbers below the first one, and gaps, of a file without a template."""
     for name, places in rows.by_video():
         numbers = rows.frame[places]
         row = places.start if isinstance(places, slice) else int(places[0])
@@ -336,7 +355,7 @@ def _check_against(template: Template, rows: Rows, report: Report, alone: bool) 
 
 
 def _explain_difference(template: Template, rows: Rows, report: Report, alone: bool) -> None:
-    """Extra, missing and misplaced rows: each kind with its full count, the first few with their names."""
+    """Report extra, missing and misplaced rows: each kind with its full count, the first few with their names."""
     place = template.places(rows)
     pattern = find_pattern(frames_by_video(rows), frames_by_video(template)) if alone else None
     if pattern is not None:
@@ -364,39 +383,42 @@ def _explain_difference(template: Template, rows: Rows, report: Report, alone: b
     report.count("missing", len(missing) - SHOWN_PER_KIND)
 
     if template.ordered:
-        own = place[place >= 0]
-        right = np.sort(own)
-        wrong = np.flatnonzero(own != right)
-        given = np.flatnonzero(place >= 0)[wrong]
+        ordered_places = place[place >= 0]
+        right = np.sort(ordered_places)
+        wrong = np.flatnonzero(ordered_places != right)
+        misplaced = np.flatnonzero(place >= 0)[wrong]
         shown = zip(
-            given[:SHOWN_PER_KIND].tolist(),
-            _names(rows, given, template.format),
+            misplaced[:SHOWN_PER_KIND].tolist(),
+            _names(rows, misplaced, template.format),
             _names(template, right[wrong], template.format),
             strict=False,
         )
-        for row, found, instead in shown:
-            report.add(rows.line_of(row), 1, "order", f"found {found}, the template has {instead} here")
+        for row, name_here, name_there in shown:
+            report.add(rows.line_of(row), 1, "order", f"found {name_here}, the template has {name_there} here")
         report.count("order", len(wrong) - SHOWN_PER_KIND)
 
 
 def frames_by_video(rows: Rows) -> dict[str, npt.NDArray[np.int32]]:
-    """Frame numbers of each video, increasing."""
+    """Return the frame numbers of each video, increasing."""
     return {name: np.sort(rows.frame[places]) for name, places in rows.by_video()}
 
 
 def _names(rows: Rows, places: npt.NDArray[np.intp], format: Format) -> list[str]:
-    """What the first few of these rows are called."""
+    """Return the names of the first few of these rows."""
     few = places[:SHOWN_PER_KIND]
     return write_names(rows.videos, rows.video[few], rows.frame[few], format)
 
 
 def _line_for(template: Template, rows: Rows, row: int) -> int:
-    """Where in the file a missing row belongs: behind the frames before it, at its video's start, or at the end."""
+    """Return the line of the file where a missing row belongs.
+
+    The line follows the video's frames before it; else it is the video's first line, or the end of the file.
+    """
     name = template.videos[template.video[row]]
     if name in rows.videos:
-        own = np.flatnonzero(rows.video == rows.videos.index(name))
-        before = own[rows.frame[own] < template.frame[row]]
-        return rows.line_of(int(before[-1])) + 1 if len(before) else rows.line_of(int(own[0]))
+        rows_of_video = np.flatnonzero(rows.video == rows.videos.index(name))
+        before = rows_of_video[rows.frame[rows_of_video] < template.frame[row]]
+        return rows.line_of(int(before[-1])) + 1 if len(before) else rows.line_of(int(rows_of_video[0]))
     return _end(rows)
 
 
@@ -409,7 +431,7 @@ def _folded(name: str) -> str:
 
 
 def _guess(rows: Rows, row: int, template: Template) -> str:
-    """Why a row may be extra, as far as that can be told."""
+    """Return the likely reason for an extra row, to be added to a message."""
     name, frame = rows.videos[rows.video[row]], int(rows.frame[row])
     counts, first = template.n_frames, template.format.row.first if template.format.row else None
     if first is not None and frame < first:

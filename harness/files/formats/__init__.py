@@ -1,4 +1,4 @@
-"""Every official format, one small module a family; which one a file is written in."""
+"""All official formats, one module per family, and the recognition of a file's format."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _ZERO_OF_A_UNIT = re.compile(r"^au0+(?=[0-9])")
 
 
 def format_named(name: str) -> Format:
-    """The format of that name, or of the task of that name, in any case.
+    """Return the format with this name, or the first format of the task with this name, in any case.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: the name is unknown.
     """
     for key, format in (FORMATS | _OF_TASKS).items():
         if key.casefold() == name.casefold():
@@ -39,14 +39,14 @@ def format_named(name: str) -> Format:
 
 
 def format_of_values(name: str, width: int) -> Format:
-    """Return the format of that name, or that of a task's formats whose rows have so many values.
+    """Return the format with this name, or the format of the task with this name that has ``width`` values per row.
 
     Args:
-        name: of a format or task, in any case.
-        width: values per row; a task without such a format gets its first one.
+        name: name of a format or task, in any case.
+        width: values per row; for a task without such a format, its first one is returned.
 
     Raises:
-        UnknownNameError: there is no format of that name.
+        UnknownNameError: the name is unknown.
     """
     format = format_named(name)
     if name.upper() not in _OF_TASKS:
@@ -55,7 +55,7 @@ def format_of_values(name: str, width: int) -> Format:
 
 
 def is_of_task(format: Format, task: str | None) -> bool:
-    """Tell whether a format may be meant where a task is named; ``None`` stands for any.
+    """Tell if a format may be meant by a task's short name; ``None`` stands for any task.
 
     The organisers call both AH and AHV by one name, so AH may mean either: names of rows tell frames from videos.
     """
@@ -63,21 +63,22 @@ def is_of_task(format: Format, task: str | None) -> bool:
 
 
 def plain_header(line: str) -> str:
-    """A header in small letters and digits, without what tired hands and tools add.
+    """Return a header in small letters and digits, for comparison.
 
-    That is a byte-order mark, NumPy's ``#``, quotes, blanks, ``_``, trailing commas, and the zero of ``AU01``.
+    A byte-order mark, NumPy's ``#``, quotes, blanks, ``_``, trailing commas, and the zero of ``AU01`` are removed.
     """
     fields = line.strip().lstrip("\ufeff# ").replace('"', "").rstrip(",").casefold().split(",")
     return ",".join(_ZERO_OF_A_UNIT.sub("au", _NO_LETTERS.sub("", field)) for field in fields)
 
 
 def detect(first_line: str, *, per_video: bool, task: str | None = None, edition: int | None = None) -> Format | None:
-    """The format that a file's first line is of, or ``None``.
+    """Return the format of a file by its first line, or ``None``.
 
     Args:
-        per_video: whether the file is one of several, each named after a video.
-        task: short name, if it is known.
-        edition: of the competition, if it is known.
+        first_line: the file's first line.
+        per_video: True if the file is one of several, each named after a video.
+        task: short name of the task, if known.
+        edition: number of the competition's edition, if known.
     """
     candidates = [
         f
@@ -98,10 +99,12 @@ def detect(first_line: str, *, per_video: bool, task: str | None = None, edition
 
 
 def no_format(where: str, first_line: str, task: str | None = None) -> SubmissionError:
-    """Return the error for a file that no format fits.
+    """Return the error for a file in an unknown format.
 
     Args:
-        task: short name, if it was named already.
+        where: the file, for the message.
+        first_line: the file's first line.
+        task: short name of the task, if the user named it.
     """
     candidates = [f for f in FORMATS.values() if is_of_task(f, task)]
     known = "\n  ".join(f"{f.name}: {f.header or f.row_example}" for f in candidates)

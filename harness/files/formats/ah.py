@@ -1,4 +1,4 @@
-"""Ambivalence/hesitancy: no header. Frames, numbered from 0, in the 8th edition; whole videos in the 10th and 11th.
+"""Formats of ambivalence/hesitancy, without header: frames from 0 in edition 8, whole videos in 10 and 11.
 
 These are two tasks, AH and AHV: their metrics differ.
 

@@ -1,4 +1,7 @@
-"""Emotional mimicry intensity: six intensities a clip. ``Empathic Pain`` has a space (HSEmotion's public notebook)."""
+"""Format of emotional mimicry intensity: six intensities per clip.
+
+``Empathic Pain`` has a space (source: HSEmotion's public notebook).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One table with a row for each frame of each video: EXPR, VA, AU from the 5th edition on, compound expressions, MTL.
+"""Formats of one table with a row per frame: EXPR, VA, AU from the 5th edition on, compound expressions, MTL.
 
-Headers have more names than a row has values (EXPR: 9 names, 2 fields; MTL: 5 names, 16 fields), which is why reading
-them with pandas goes wrong in silence. First rows and counts of the organisers' templates: printed in the public
+Headers have more names than a row has values (EXPR: 9 names, 2 fields; MTL: 5 names, 16 fields), so pandas
+misreads them in silence. First rows and counts of the organisers' templates: printed in the public
 notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
 """
 
@@ -15,7 +15,7 @@ SINCE_5 = tuple(range(5, 12))
 
 
 def columns_of(task: Task) -> tuple[Column, ...]:
-    """The official values of a frame."""
+    """Return the columns for the official values of a frame."""
     if task.kind == "classes":
         return (Column("class", 0, task.n_outputs - 1, whole=True),)
     if task.kind == "binaries":

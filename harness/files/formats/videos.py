@@ -1,4 +1,4 @@
-"""One file a video: EXPR, VA and AU of the 3rd edition, without names (line k is frame k), and violence detection.
+"""Formats with one file per video: violence detection, and EXPR, VA and AU of the 3rd edition (line k is frame k).
 
 Sources: the HSEmotion team's public notebook of the 3rd edition; for VD the public code of two teams, of which the
 10th edition's copies the organisers' ``Expected_Output_Files``. The 9th wrote ``Frame_Num``.

@@ -1,1 +1,1 @@
-"""Label files of every task."""
+"""Readers of the label files of every task."""

@@ -43,7 +43,7 @@ class Annotation:
     Attributes:
         frames: int64 ``(n,)``, 0 or 1; row k is ``frame-<k>.jpg``; -1 marks a frame that the file leaves out.
         video: 0 or 1, the label of the whole video; ``None`` if the file lacks it.
-        line: of the annotation file, from 1.
+        line: line of the annotation file, from 1.
     """
 
     frames: _Frames
@@ -58,7 +58,7 @@ class ListedVideo:
     Attributes:
         label: 0 or 1; ``None`` if the row lacks it.
         transcript: the words; ``None`` if the row lacks a third field.
-        line: of the list, from 1.
+        line: line of the list, from 1.
     """
 
     name: str
@@ -111,10 +111,10 @@ def read_split_list(path: Path) -> list[ListedVideo]:
 
 
 def require_video_labels(rows: Sequence[ListedVideo], path: Path) -> None:
-    """Make sure that each row of a split's list has a label.
+    """Raise an error if a row of a split's list has no label.
 
     Raises:
-        DataError: one has none.
+        DataError: a row has no label.
     """
     bare = [row for row in rows if row.label is None]
     if bare:
@@ -130,8 +130,8 @@ def require_video_labels(rows: Sequence[ListedVideo], path: Path) -> None:
 def read_annotations(path: Path) -> dict[str, Annotation]:
     """Read the annotation file of a pack, one video at a time.
 
-    Of each video ``frame_annotation`` and ``global_ah`` are read; what else the file says is passed over, its tags
-    apart. Memory holds the file's bytes and the labels: the 10th edition's 91 MB take seconds.
+    Of each video ``frame_annotation`` and ``global_ah`` are read; other entries are passed over after a check of
+    their tags. Memory holds the file's bytes and the labels: the 10th edition's 91 MB take seconds.
 
     Raises:
         DataError: the file is another one, a video or frame is there twice, or a label is other than 0 and 1; names

@@ -1,4 +1,4 @@
-"""Label files of violence detection: a row for each annotated frame of one video, by its number."""
+"""Label files of violence detection: one file per video, with a row per annotated frame, named by its number."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
     """Read ``Frame_Number,Label`` (or ``Frame_Num``, in any case); 0 is non-violent, 1 violent.
 
     Returns:
-        ``(n,)``, where n is the highest frame number; row k is frame k + 1. -1 marks a frame without a row, and a row
-        without a label.
+        int64 ``(n,)``, where n is the highest frame number; row k is frame k + 1. -1 marks a frame whose row or label
+        is missing.
 
     Raises:
-        DataError: names ``file:line:column``; or the file's name is none that a video may have.
+        DataError: a row is malformed, with ``file:line:column``; or the file's name is unfit for a video.
     """
     require_name(path.stem, "video", where=path, do="Rename this label file")
     data = read_or_refuse(path, "can't read the labels")
-    # how tidily the file was written doesn't matter here
+    # in labels a byte-order mark and other line ends do no harm
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip() + b"\n"
     data = _POINT_ZERO.sub(rb"\1", data) if b"." in data else data
     checked = check_table(data, str(path), _label_format(path, data), video=path.stem, known=False)
-    errors = [found for found in checked.report.errors if found.code != _UNLABELLED]
+    errors = [problem for problem in checked.report.errors if problem.code != _UNLABELLED]
     if errors:
         more = checked.report.n_errors - checked.report.counts["error", _UNLABELLED] - 1
         raise DataError(str(errors[0]) + (f" (and {more} more)" if more else ""))
@@ -53,7 +53,7 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
 
 
 def _label_format(path: Path, data: bytes) -> Format:
-    """The submissions' format with the mark of what nobody annotated, and the header as this file spells it."""
+    """Return the submissions' format with the marker -1 as a valid value, and with this file's header."""
     format = FORMATS["VD"]
     header = data.partition(b"\n")[0].decode(errors="replace")
     if plain_header(header) not in map(plain_header, (format.header, *format.also)):

@@ -1,4 +1,4 @@
-"""Label files: a header, then one line a frame. Parsed whole, and exact about the line that is wrong."""
+"""Label files with a header and one line per frame: parsed as a whole, with the exact place of an error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
         nobody annotated hold the task's invalid marker.
 
     Raises:
-        DataError: names ``file:line:column``; or the file's name is none that a video may have.
+        DataError: a row is malformed, with ``file:line:column``; or the file's name is unfit for a video.
     """
     require_name(path.stem, "video", where=path, do="Rename this label file")
     data = read_or_refuse(path, "can't read the label file")
@@ -57,7 +57,7 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
 
 
 def _at_once(data: bytes, task: Task) -> npt.NDArray[Any] | None:
-    """The labels of a file in which each line is written in the plainest way, else ``None``."""
+    """Return the labels of a file in which each line has the plainest spelling, else ``None``."""
     header = f"{task.header}\n".encode()
     if not data.startswith(header) or len(data) == len(header):
         return None
@@ -68,7 +68,10 @@ def _at_once(data: bytes, task: Task) -> npt.NDArray[Any] | None:
 
 
 def _digits(body: bytes, task: Task) -> npt.NDArray[np.int64] | None:
-    """Lines of single digits. The marker -1 is written as a digit that no label has, and every line is equally long."""
+    """Return the labels in lines of single digits; ``None`` for other lines.
+
+    The marker -1 is replaced by a digit that no label has, so that all lines have one length.
+    """
     width = 1 if task.kind == "classes" else task.n_outputs
     spare = task.n_outputs if task.kind == "classes" else 2
     if task.invalid != -1 or spare > 9 or b"%d" % spare in body:
@@ -87,12 +90,12 @@ def _digits(body: bytes, task: Task) -> npt.NDArray[np.int64] | None:
 
 
 def _numbers(data: bytes, at: int, task: Task) -> npt.NDArray[np.float64] | None:
-    """Lines of real numbers.
+    """Return the labels in lines of real numbers; ``None`` if a line is malformed.
 
     Args:
         data: the file, with :data:`LONGEST` bytes behind it.
-        at: where the first line begins.
-        task: what the labels are of.
+        at: place of the first line in ``data``.
+        task: task of the labels.
     """
     width = task.n_outputs
     block = np.frombuffer(data, np.uint8)
@@ -100,7 +103,7 @@ def _numbers(data: bytes, at: int, task: Task) -> npt.NDArray[np.float64] | None
     ends = np.flatnonzero((body == ord(",")) | (body == ord("\n"))) + at
     if len(ends) % width:
         return None
-    # which of the two stands where
+    # commas inside each line, a line end behind it
     lines = block[ends].reshape(-1, width)
     if not ((lines[:, :-1] == ord(",")).all() and (lines[:, -1] == ord("\n")).all()):
         return None
@@ -132,7 +135,7 @@ def _acceptable(values: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
 
 
 def _first_bad_row(path: Path, task: Task, rows: list[str], width: int) -> DataError:
-    """The error for the first row that does not parse; called once it is known that there is one."""
+    """Return the error for the first malformed row; the caller knows that one exists."""
     for line, row in enumerate(rows, start=2):
         fields = row.split(",")
         column = 1
@@ -154,7 +157,7 @@ def _first_bad_row(path: Path, task: Task, rows: list[str], width: int) -> DataE
 
 
 def count_rows(path: Path) -> int:
-    """Rows of a label file without parsing it: lines after the header, blank lines at the end left out.
+    """Return the number of a label file's rows, unparsed: lines after the header, except blank ones at the end.
 
     Raises:
         DataError: the file can't be read.

@@ -32,11 +32,11 @@ class Truth:
     """Labels of a set of videos.
 
     Attributes:
-        task: short name, that of the labels: where AH is asked for, it may be AHV.
+        task: short name of the labels' task: AHV if a reader of AH got labels of videos.
         labels: by video, official values of the frames that have a row.
-        rows: which rows of a submission they belong to, in the order of ``labels``; ``None`` where each video's labels
-            are those of its frames from the first on.
-        notes: what was assumed while they were read.
+        rows: rows of a submission that the labels belong to, in the order of ``labels``; ``None`` if row k of each
+            video's labels belongs to frame k + 1.
+        notes: assumptions of the reader, in words.
     """
 
     task: str
@@ -46,7 +46,7 @@ class Truth:
 
     @property
     def n_frames(self) -> dict[str, int]:
-        """Labels of each video."""
+        """Number of labels of each video."""
         return {name: len(values) for name, values in self.labels.items()}
 
 
@@ -61,7 +61,7 @@ def read_truth(path: Path, task: str) -> Truth:
         task: short name.
 
     Raises:
-        DataError: no labels, or some that can't be read; the message names ``file:line:column``.
+        DataError: labels are missing or unreadable; the message names ``file:line:column``.
     """
     known_task = (TASKS | OTHER_TASKS)[task]
     by_video = bool(known_task.annotation_folders)
@@ -89,7 +89,7 @@ def read_ambivalence(path: Path, task: str) -> Truth | None:
         task: ``AH`` for labels of frames, ``AHV`` for those of videos.
 
     Raises:
-        DataError: labels are missing, or can't be read; the message names ``file:line:column``.
+        DataError: labels are missing or unreadable; the message names ``file:line:column``.
     """
     from harness.files.labels.ambivalence import (  # PyYAML, which other labels do without
         ANNOTATION_NAMES,
@@ -139,7 +139,7 @@ def _is_split_list(path: Path) -> bool:
 
 
 def _of_frames(path: Path, labels: Mapping[str, npt.NDArray[Any]]) -> Truth:
-    """Return labels of frames; those that the annotation file leaves out have no row."""
+    """Return labels of frames; frames that the annotation file leaves out get no row."""
     counted = {name: np.flatnonzero(values != AH.invalid) for name, values in labels.items()}
     sizes = [len(frames) for frames in counted.values()]
     rows = Template(
@@ -170,7 +170,7 @@ def _example(task: Task) -> str:
 
 
 def _with_markers(format: Format) -> Format:
-    """The format with the values that mark what nobody annotated."""
+    """Return the format with the markers of frames without annotation as valid values."""
     columns = tuple(replace(c, low=min(c.low, _MARKERS.get(c.name, -1 if c.whole else c.low))) for c in format.columns)
     return replace(format, columns=columns)
 
@@ -187,8 +187,8 @@ def _table(path: Path, task: str) -> Truth:
             expected=" or ".join(repr(f.header or f.row_example) for f in FORMATS.values() if is_of_task(f, task)),
         )
     checked = check_table(data, str(path), _with_markers(format), known=False)
-    # names of frames and clips are what matters here, not how tidily the file was written
-    errors = [found for found in checked.report.errors if found.code not in ("crlf", "bom", "trailing-comma")]
+    # in labels these spellings do no harm
+    errors = [entry for entry in checked.report.errors if entry.code not in ("crlf", "bom", "trailing-comma")]
     if errors:
         raise DataError("\n".join(map(str, errors)))
     rows = checked.rows

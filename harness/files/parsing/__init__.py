@@ -1,1 +1,1 @@
-"""Rows of official files as columns."""
+"""Parsers of official files: rows become columns of arrays."""

@@ -22,7 +22,7 @@ _BELOW_MINUS = 45  # both marks, and little else that a plain file has
 _TAIL = 10  # of a row's name: "/00001.jpg"
 _LONGEST_NAME = 200
 _PIECE = 1 << 20  # bytes of a file that are cut at once
-_CHUNK = 1 << 16  # rows that are looked at together: what is made of them stays in the processor's cache
+_CHUNK = 1 << 16  # rows processed together, whose arrays fit the processor's cache
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,19 @@ class Rows:
     wrong: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
 
     def __len__(self) -> int:
+        """Return the number of rows."""
         return len(self.frame)
 
     def line_of(self, row: int) -> int:
-        """Line of the file that holds a row."""
+        """Return the line of the file that holds a row."""
         return int(self.line[row]) if len(self.line) else self.first + row
 
     def key(self) -> npt.NDArray[np.int64]:
-        """One number for each row's video and frame; increases with video, then frame."""
+        """Return int64 ``(rows,)``: one number per video and frame, which increases with video, then frame."""
         return self.video.astype(np.int64) << 32 | self.frame
 
     def by_video(self) -> Iterator[tuple[str, Index | slice]]:
-        """Each video with the places of its rows, in the file's order; a slice where they stand together."""
+        """Yield each video with the places of its rows, in the file's order; a slice for rows that stand together."""
         if not len(self):
             return
         starts = np.flatnonzero(np.diff(self.video, prepend=-1))
@@ -73,13 +74,13 @@ class Rows:
             start += n
 
     def counts(self) -> dict[str, int]:
-        """Highest frame number of each video."""
+        """Return the highest frame number of each video."""
         highest = np.zeros(len(self.videos), np.int64)
         np.maximum.at(highest, self.video, self.frame)
         return dict(zip(self.videos, highest.tolist(), strict=True))
 
     def same_places(self, other: Rows) -> bool:
-        """Whether both have the same frames of the same videos in the same order."""
+        """Tell if both have the same frames of the same videos in the same order."""
         return (
             self.videos == other.videos
             and np.array_equal(self.video, other.video)
@@ -87,7 +88,7 @@ class Rows:
         )
 
     def repeated(self) -> bool:
-        """Whether a frame has two rows."""
+        """Tell if a frame has two rows."""
         onward = (self.video[1:] == self.video[:-1]) & (self.frame[1:] > self.frame[:-1])
         if (onward | (self.video[1:] > self.video[:-1])).all():
             return False
@@ -98,7 +99,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class _Cut:
-    """Where in ``block`` names end, where values do if that had to be found out; and what the names say."""
+    """File cut into rows, with the names read.
+
+    Attributes:
+        block: the bytes of the rows, and bytes behind them.
+        comma: place in ``block`` of the comma behind each row's name.
+        marks: places of each row's commas and its end, ``(n, width + 1)``; ``None`` if the values have a fixed length.
+        videos, video, frame: see :class:`Rows`.
+    """
 
     block: Bytes
     comma: Index
@@ -112,13 +120,14 @@ def cut(data: bytes, at: int, format: Format, *, counts: Mapping[str, int] | Non
     """Cut all rows at once.
 
     Args:
-        at: where its first row begins.
-        counts: how many frames videos are expected to have; where the file bears that out, this takes a third of the
-            time.
+        data: the file's bytes.
+        at: place of the first row in ``data``.
+        format: official format of the file.
+        counts: expected number of frames by video; a file with these counts takes a third of the time.
 
     Returns:
-        The rows; ``None`` if any of them isn't ``<video>/<NNNNN>.jpg`` with plainly written values in range, or if the
-        format's rows are named in another way.
+        The rows; ``None`` if any of them differs from ``<video>/<NNNNN>.jpg`` with plainly written values in range, or
+        if the format's rows are named in another way.
     """
     digits = format.whole and all(column.low == 0 and column.high <= 9 for column in format.columns)
     if b"\0" in data:  # names are read with NUL as padding
@@ -157,10 +166,11 @@ def _cut_pieces(data: bytes, at: int, format: Format, digits: bool) -> Rows | No
 
 
 def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows, str | None] | None:
-    """As :func:`cut` for a template, whose values are blank or the organisers' dummies: they are not looked at.
+    """Cut all rows of a template, as :func:`cut` does, but skip the values, which are blank or dummies.
 
     Returns:
-        Rows without values, and what stands behind each name if that is the same in all rows.
+        Rows without values, and the text behind each name; ``None`` in place of the text if it differs between rows.
+        ``None`` alone if any name differs from ``<video>/<NNNNN>.jpg``.
     """
     if b"\0" in data:
         return None
@@ -183,10 +193,13 @@ def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows,
 
 
 def _cut_foreseen(data: bytes, at: int, after_name: int, counts: Mapping[str, int]) -> tuple[Rows, Bytes] | None:
-    """Cut a file in which each video has just the frames that are expected, in order, in rows of one length.
+    """Cut a file in which each video has exactly the expected frames, in order, in rows of one length.
 
     Args:
+        data: the file's bytes.
+        at: place of the first row in ``data``.
         after_name: bytes from a name's end to its row's end.
+        counts: expected number of frames by video.
 
     Returns:
         Rows without values, and the bytes between each name's comma and the line's end; ``None`` if anything differs.
@@ -225,11 +238,13 @@ def _cut_foreseen(data: bytes, at: int, after_name: int, counts: Mapping[str, in
 
 
 def _cut_names(data: bytes, at: int, width: int, after_name: int) -> _Cut | None:
-    """Read what names each row.
+    """Cut the rows, and read each row's name.
 
     Args:
+        data: the bytes of the rows.
+        at: place of the first row in ``data``.
         width: values in a row.
-        after_name: bytes from a name's end to its row's end if that is the same everywhere, 0 if it is not known.
+        after_name: bytes from a name's end to its row's end if all rows agree in it, 0 if unknown.
     """
     end_of_file = b"" if data.endswith(b"\n") else b"\n"
     block = np.frombuffer(b"".join([data, end_of_file, b"\0" * LONGEST]), np.uint8)
@@ -253,7 +268,7 @@ def _cut_names(data: bytes, at: int, width: int, after_name: int) -> _Cut | None
 
 
 def _marks(rows: Bytes, width: int) -> Index | None:
-    """Return where the commas of each row stand, and its end, ``(n, width + 1)``; ``None`` if rows differ in number."""
+    """Return the places of each row's commas and its end, ``(n, width + 1)``; ``None`` if a row has another number."""
     marks = np.flatnonzero(rows < _BELOW_MINUS)
     kinds = rows[marks]
     is_mark = (kinds == _NEWLINE) | (kinds == _COMMA)
@@ -272,11 +287,11 @@ _FIVE_DIGITS, _THREE_NOUGHTS = np.uint64(24), np.uint64(int.from_bytes(b"000", "
 def _read_names(
     block: Bytes, start: Index, length: Index
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32], npt.NDArray[np.int32]] | None:
-    """Videos, video and frame of each row, as in :class:`Rows`.
+    """Return videos, and video and frame of each row, as in :class:`Rows`; ``None`` for other names.
 
     Args:
         block: the rows, and bytes behind them.
-        start: where each row begins.
+        start: place at which each row begins.
         length: characters of each row's video.
     """
     n, last, text = len(start), len(block) - 8, words(block)
@@ -317,7 +332,7 @@ def _changes(text: Words, start: Index, length: Index, last: int) -> Index:
 
     Args:
         text: words of the file.
-        start: where each row begins.
+        start: place at which each row begins.
         length: characters of each row's video.
         last: the last place at which a word begins.
     """
@@ -329,7 +344,7 @@ def _changes(text: Words, start: Index, length: Index, last: int) -> Index:
 
 
 def _digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
-    """Values of one digit each, with commas between."""
+    """Return values of one digit each, with commas between; ``None`` for other text."""
     values = text[:, ::2] - _ZERO
     highest = np.array([column.high for column in format.columns])
     if not ((text[:, 1::2] == _COMMA).all() and (values <= highest).all()):
@@ -346,18 +361,18 @@ def _numbers(cut: _Cut, format: Format) -> npt.NDArray[np.float64] | None:
         return None
     values = np.empty((len(cut.marks), len(format.columns)))
     for k, column in enumerate(format.columns):
-        own = numbers(cut.block, cut.marks[:, k] + 1, cut.marks[:, k + 1])
-        if own is None or not ((own >= column.low) & (own <= column.high)).all():
+        column_values = numbers(cut.block, cut.marks[:, k] + 1, cut.marks[:, k + 1])
+        if column_values is None or not ((column_values >= column.low) & (column_values <= column.high)).all():
             return None
-        values[:, k] = own
+        values[:, k] = column_values
     return values
 
 
 def write_names(
     videos: Sequence[str], video: npt.NDArray[np.int32], frame: npt.NDArray[np.int32], format: Format
 ) -> list[str]:
-    """The first field of each row."""
+    """Return the first field of each row; an empty list for formats without it."""
     if format.row is None:
         return []
-    files = {k: format.row.name("\0", k) for k in np.unique(frame).tolist()}  # most numbers come once a video
+    files = {k: format.row.name("\0", k) for k in np.unique(frame).tolist()}  # most numbers occur once per video
     return [files[k].replace("\0", videos[v], 1) for v, k in zip(video.tolist(), frame.tolist(), strict=True)]

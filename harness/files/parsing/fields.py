@@ -12,7 +12,7 @@ _UNNAMED = ("", "unnamed: 0", "index")  # pandas' headers of its index
 
 
 def plain_fields(text: str, report: Report) -> str:
-    """Return a text with commas between its fields and without pandas' index; report both where they were otherwise."""
+    """Return a text with commas between its fields and without pandas' index; report each change."""
     return _without_index(_with_commas(text, report), report)
 
 

@@ -1,4 +1,4 @@
-"""Rows of an official file line by line: slower than :mod:`harness.files.parsing.blocks`, exact about each problem."""
+"""Reader of an official file line by line: slower than :mod:`harness.files.parsing.blocks`, exact about problems."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ _CLEAN = re.compile(r"[-+.0-9eE]+(,[-+.0-9eE]+)*")
 def read_lines(
     body: str, first: int, format: Format, report: Report, *, video: str = "", names: Container[str] = ()
 ) -> Rows:
-    """The rows that can be told apart, and a report of everything that is wrong with any line.
+    """Return the rows with a readable name, and report every problem of every line.
 
     Args:
-        body: what follows the header.
-        first: line of the file on which that begins.
-        video: whose file this is, where each video has its own.
-        names: of videos that are right whatever they look like: the template's.
+        body: text behind the header.
+        first: line of the file on which ``body`` begins.
+        format: official format of the file.
+        report: takes the problems.
+        video: the video that the file belongs to, in formats with one file per video; else ``""``.
+        names: names of videos, such as the template's, which are right in any spelling.
     """
     known: dict[str, int] = {}
     places: dict[tuple[str, int], int] = {}
-    right: dict[str, list[float]] = {}  # values without a problem, by their text: most come again and again
+    right: dict[str, list[float]] = {}  # values without a problem, by their text: most texts recur
     plain: dict[str, bool] = {}  # names of videos that need no respelling
     clean = _CLEAN_WHOLE if any(column.whole for column in format.columns) else _CLEAN
     index, frames, values, lines, wrong = [], [], [], [], []
@@ -43,10 +45,10 @@ def read_lines(
         rows.pop()
     for number, line in enumerate(rows, start=first):
         name, comma, text = line.partition(",") if format.row is not None else ("", "", line)
-        found = format.row.parse(name) if format.row is not None else (video, number - first + 1)
-        if found is not None and found[0] not in plain:
-            plain[found[0]] = found[0] in names or is_plain(found[0], format)
-        if found is None or not plain[found[0]] or not (text in right or clean.fullmatch(text)):
+        parsed = format.row.parse(name) if format.row is not None else (video, number - first + 1)
+        if parsed is not None and parsed[0] not in plain:
+            plain[parsed[0]] = parsed[0] in names or is_plain(parsed[0], format)
+        if parsed is None or not plain[parsed[0]] or not (text in right or clean.fullmatch(text)):
             respelled = plain_line(line, format, names)
             for spelling in respelled.found:
                 severity = _severity(spelling.code, format)
@@ -55,17 +57,17 @@ def read_lines(
                 continue
             line = respelled.text or ""
             name, comma, text = line.partition(",") if format.row is not None else ("", "", line)
-            found = format.row.parse(name) if format.row is not None else found
-            if found is not None and not (found[0] in names or is_plain(found[0], format)):
-                found = None  # a name that would lead out of a folder
-        if found is not None and found[1] > MOST_FRAMES:
-            text = f"found frame {found[1]:,}, expected at most {MOST_FRAMES:,}: no video is as long"
+            parsed = format.row.parse(name) if format.row is not None else parsed
+            if parsed is not None and not (parsed[0] in names or is_plain(parsed[0], format)):
+                parsed = None  # a name that would lead out of a folder
+        if parsed is not None and parsed[1] > MOST_FRAMES:
+            text = f"found frame {parsed[1]:,}, expected at most {MOST_FRAMES:,}: no video is as long"
             report.add(number, 1, "location", text)
             continue
-        if found is None:
+        if parsed is None:
             report.add(number, 1, "location", f"found {line[:60]!r}, expected '{format.row_example}'")
             continue
-        place, column = (found[0] or video, found[1]), len(name) + 2 if format.row is not None else 1
+        place, column = (parsed[0] or video, parsed[1]), len(name) + 2 if format.row is not None else 1
         if place in places:
             report.add(number, 1, "duplicate", f"{name} has a row already, in line {places[place]}")
             continue
@@ -95,14 +97,14 @@ def read_lines(
 
 
 def _severity(code: str, format: Format) -> str:
-    """Severity of a spelling. Where line k is frame k, a line that is no row moves all that follow."""
+    """Return the severity of a spelling. In formats whose line k is frame k, a line that is no row is an error."""
     if code not in SPELLINGS or (format.row is None and code in NO_ROWS):
         return "error"
     return SPELLINGS[code].severity
 
 
 def _values(number: int, column: int, text: str, format: Format, report: Report) -> list[float] | None:
-    """The values of a row, or ``None`` if one can't be told; whatever is wrong is reported."""
+    """Return the values of a row, or ``None`` if one is unreadable; report every problem."""
     if not text.strip(" \t,"):
         report.add(number, column, "blank-value", "no value; was the template's row left as it was?")
         return None
@@ -113,8 +115,8 @@ def _values(number: int, column: int, text: str, format: Format, report: Report)
         return None
     values: list[float] = []
     begin = column
-    for field, wanted in zip(fields, format.columns, strict=True):
-        value = _number(number, column, field, wanted, format, report)
+    for field, official in zip(fields, format.columns, strict=True):
+        value = _number(number, column, field, official, format, report)
         if value is not None:
             values.append(value)
         column += len(field) + 1
@@ -128,19 +130,22 @@ def _values(number: int, column: int, text: str, format: Format, report: Report)
     return values
 
 
-def _number(number: int, column: int, text: str, wanted: Column, format: Format, report: Report) -> float | None:
-    """The number, if there is one; a real one out of range is reported and given all the same."""
+def _number(number: int, column: int, text: str, official: Column, format: Format, report: Report) -> float | None:
+    """Return the number of a field; report a problem.
+
+    A real number out of range is reported and returned; for other problems the result is ``None``.
+    """
     if not DECIMAL.fullmatch(text):
-        report.add(number, column, "not-a-number", f"found {shown(text)}, expected {wanted.expected}")
+        report.add(number, column, "not-a-number", f"found {shown(text)}, expected {official.expected}")
         return None
-    if wanted.whole and not WHOLE.fullmatch(text):
-        report.add(number, column, "not-whole", f"found {shown(text)}, expected {wanted.expected}")
+    if official.whole and not WHOLE.fullmatch(text):
+        report.add(number, column, "not-whole", f"found {shown(text)}, expected {official.expected}")
         return None
     value = float(text)
-    if not wanted.low <= value <= wanted.high:
+    if not official.low <= value <= official.high:
         marker = ""
-        if value in (-1, _MARKERS.get(format.task)) and not (value == -1 and wanted.low == -1):
+        if value in (-1, _MARKERS.get(format.task)) and not (value == -1 and official.low == -1):
             marker = " (the mark of a frame that nobody annotated is no prediction)"
-        report.add(number, column, "range", f"found {text[:20]}, expected {wanted.expected}{marker}")
-        return None if wanted.whole or not math.isfinite(value) else value
+        report.add(number, column, "range", f"found {text[:20]}, expected {official.expected}{marker}")
+        return None if official.whole or not math.isfinite(value) else value
     return value

@@ -1,4 +1,4 @@
-"""Rows that begin with a frame's number, as in a file of one video: all of them at once, as columns."""
+"""Fast reader of rows that begin with a frame's number, as in a file of one video."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ def cut_numbered(data: bytes, at: int, format: Format, video: str) -> Rows | Non
     """Read the rows of one video's file.
 
     Args:
-        at: where the first row begins.
+        data: the file's bytes.
+        at: place of the first row in ``data``.
+        format: official format of the file.
+        video: name of the video.
 
     Returns:
-        The rows; ``None`` if any of them isn't a frame's number and whole values in range, plainly written.
+        The rows; ``None`` unless each of them is a frame's number and whole values in range, plainly written.
     """
     body = data[at:] if data.endswith(b"\n") else data[at:] + b"\n"
     block = np.frombuffer(body, np.uint8)

@@ -1,4 +1,4 @@
-"""Millions of numbers out of text at once, each exactly as Python's ``float`` reads it."""
+"""Fast reader of millions of numbers in text, each exactly as Python's ``float`` reads it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Index = npt.NDArray[np.intp]
 Words = npt.NDArray[np.uint64]
 
 LONGEST = 32
-"""Bytes that must follow the last number, whatever they are: numbers are read through windows of up to this width."""
+"""Number of bytes, of any value, that must follow the last number: windows of up to this width read the numbers."""
 
 _MINUS, _ZERO, _SPACE = b"-0 "
-_CHUNK = 1 << 15  # rows that are looked at together: what is made of them stays in the processor's cache
+_CHUNK = 1 << 15  # rows processed together, whose arrays fit the processor's cache
 _WORD = 8
 _MOST_DECIMALS = 14  # one digit more is still exact in float64, and so is the quotient by a power of ten
 _LONGEST_PLAIN = _MOST_DECIMALS + 2
@@ -56,7 +56,7 @@ def words(block: Bytes) -> Words:
 
 
 def read_digits(text: Words) -> tuple[Words, bool]:
-    """Return the whole numbers that words of eight digits spell, and whether all their characters are digits."""
+    """Return the whole numbers that words of eight digits spell, and True if all characters are digits."""
     digits = bool((((text & _HIGH) | (((text + _SIX) & _HIGH) >> np.uint64(4))) == _DIGITS).all())
     return _eight(text & _LOW), digits
 
@@ -69,19 +69,20 @@ def _eight(digits: Words) -> Words:
 
 
 def windows(block: Bytes, at: Index, width: int) -> Bytes:
-    """``width`` bytes from each place, ``(len(at), width)``, a copy."""
+    """Return ``width`` bytes from each place on, uint8 ``(len(at), width)``, a copy."""
     return sliding_window_view(block, width)[at] if width else np.empty((len(at), 0), np.uint8)
 
 
 def numbers(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | None:
-    """The numbers in ``block[low:high]``.
+    """Return the numbers in ``block[low:high]``.
 
     Args:
         block: text, with :data:`LONGEST` bytes behind the last number.
-        low, high: ``(n,)``, where each begins and ends.
+        low: ``(n,)``, place of each number's first byte.
+        high: ``(n,)``, place behind each number's last byte.
 
     Returns:
-        float64 ``(n,)``; ``None`` if anything is no number.
+        float64 ``(n,)``; ``None`` if any text is no number.
     """
     if not len(low):
         return np.empty(0)
@@ -90,7 +91,10 @@ def numbers(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | 
 
 
 def _plain(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | None:
-    """Numbers such as ``-0.123``, ``1`` or ``-5``: one digit, then decimals, as a whole number over a power of ten."""
+    """Return numbers such as ``-0.123``, ``1`` or ``-5``: one digit, then decimals; ``None`` for any other form.
+
+    Each is computed as a whole number over a power of ten.
+    """
     text = words(block)
     out = np.empty(len(low))
     for at in range(0, len(low), _CHUNK):
@@ -121,7 +125,7 @@ def _plain(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | N
 
 
 def _any(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | None:
-    """Numbers written in any way."""
+    """Return numbers written in any way; ``None`` if any text is no number."""
     length = high - low
     width = int(length.max())
     if not (length.min() >= 1 and width < LONGEST):
@@ -129,20 +133,20 @@ def _any(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | Non
     out = np.empty(len(low))
     for at in range(0, len(low), _CHUNK):
         part = slice(at, at + _CHUNK)
-        text = windows(block, low[part], width + 1)  # a space at least behind each
+        text = windows(block, low[part], width + 1)  # with at least one space behind each
         outside = np.arange(width + 1) >= length[part, None]
         if not (_BYTES[text] | outside).all():
             return None
         text[outside] = _SPACE
-        own = _read(text.tobytes())
-        if own is None or len(own) != len(text):
+        read = _read(text.tobytes())
+        if read is None or len(read) != len(text):
             return None
-        out[part] = own
+        out[part] = read
     return out
 
 
 def _read(text: bytes) -> npt.NDArray[np.float64] | None:
-    """Numbers with spaces between and behind them; ``None`` if any can't be read."""
+    """Return numbers with spaces between and behind them; ``None`` if any text is no number."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)  # how NumPy says that it stopped half-way
         try:
