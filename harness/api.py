@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "compare_several", "runs", "score", "validate", "write"]
 
 Arrays = Mapping[str, npt.ArrayLike]
-"""Values of each video; wherever these are taken, a data frame is taken, too."""
+"""Values by name of the video. Each function that takes these also takes a data frame."""
 
 
 def write(
@@ -51,16 +51,16 @@ def write(
         task: ``EXPR``, ``VA``, ``AU``, ``VD``, ``CE``, ``MTL``, ``EMI``, ``AH`` or ``AHV``.
         predictions: official values of each video, frames 1 to n: ``(n,)`` classes, ``(n, 2)`` valence and arousal,
             ``(n, 12)`` bits, ``(n, 15)`` for MTL; six values of each clip of EMI, ``(6,)`` or ``(1, 6)``; for each
-            video of AHV its label, or two probabilities, which add up to 1, and the label. Or a data frame, a row per
-            frame, with a column ``image_location``, or columns ``video`` and ``frame``, and the values.
-        template: the organisers' rows, all of which are then written, in their order.
+            video of AHV its label, or two probabilities, which add up to 1, and the label. Or a data frame with one row
+            per frame: a column ``image_location``, or columns ``video`` and ``frame``, and the values.
+        template: the organisers' rows; all of them are written, in their order.
 
     Returns:
         The report of the check.
 
     Raises:
         UnknownNameError: the task is unknown.
-        SubmissionError: a value is not official, or the template asks for a frame that has no prediction.
+        SubmissionError: a value is invalid, or the template holds a frame without a prediction.
         StorageError: the file can't be written.
 
     Example:
@@ -83,10 +83,10 @@ def write(
 
 
 def _refuse_strangers(folder: Path, format: Format) -> None:
-    """Refuse to replace a folder that holds anything but files of the format.
+    """Refuse to replace a folder with other content than files of the format.
 
     Raises:
-        SubmissionError: something else lies there.
+        SubmissionError: the folder holds another file, or is a file itself.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise SubmissionError("this is no folder", where=folder, do="Name another place")
@@ -94,9 +94,9 @@ def _refuse_strangers(folder: Path, format: Format) -> None:
         return
     strangers = [path.name for path in sorted(folder.iterdir()) if not _is_of(path, format)]
     if strangers:
-        found = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if strangers[5:] else "")
+        names = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if strangers[5:] else "")
         what = f"a folder is replaced as a whole, and this one holds other files than {format.name}'s"
-        raise SubmissionError(what, where=folder, found=found, do="Name a new folder")
+        raise SubmissionError(what, where=folder, found=names, do="Name a new folder")
 
 
 def _is_of(path: Path, format: Format) -> bool:
@@ -113,8 +113,8 @@ def validate(
     """Check a file, a folder or a zip archive against the official format.
 
     Args:
-        path: the file, folder or archive; nothing is extracted or changed.
-        task: its task, in any case; found out from the content by default.
+        path: the file, folder or archive; it is only read.
+        task: its task, in upper or lower case; it is detected from the content by default.
         template: the organisers' rows, which the submission must have.
         edition: number of the competition whose format is expected; the newest by default.
 
@@ -122,7 +122,7 @@ def validate(
         A report with ``valid`` and ``problems``, each problem with line and column.
 
     Raises:
-        SubmissionError: the path can't be opened, or the content is in no known format.
+        SubmissionError: the path can't be opened, or the format of the content is unknown.
 
     Example:
         >>> _ = write("predictions.txt", "EXPR", {"video1": [0, 4, 4]})
@@ -143,24 +143,25 @@ def score(
     """Score predictions with the official metric, with intervals over videos, or persons where these are known.
 
     Args:
-        task: name of the task, such as ``EXPR``, in any case.
+        task: name of the task, such as ``EXPR``, in upper or lower case.
         predictions: official values of each video as for :func:`write`, or the path of an official file.
-        labels: the same for the labels: arrays, a data frame, or the path of the organisers' label files. Frames
-            without an annotation hold the task's marker (EXPR -1, VA -5, AU -1) and don't count.
-        persons: person of each video: intervals draw all videos of a person at once. By default the first folder of a
-            video's name, for AH and AHV; other tasks name no persons. Files are scored with the default.
+        labels: labels as arrays, as a data frame, or as the path of the organisers' label files. A frame counts unless
+            its label is the task's invalid marker (EXPR -1, VA -5, AU -1).
+        persons: person of each video; the bootstrap resamples all videos of a person at once. By default the first
+            folder of a video's name, for AH and AHV; other tasks have no persons. Files are scored with the default.
 
     Returns:
-        A card with ``headline`` (the official score) and ``scores``, each with ``value``, ``low`` and ``high``, and
-        ``constants``, what constant predictions get (AH and AHV; the best one is ``constant``).
+        A card with ``headline`` (the official score) and ``scores``, each with ``value``, ``low`` and ``high``;
+        ``constant``, the score of the best constant prediction; and ``constants``, for AH and AHV those of all constant
+        predictions.
 
     Raises:
-        DataError: there are no labels, or a video has no predictions.
+        DataError: the labels are empty, or a video lacks predictions.
         SubmissionError: a file is malformed.
 
     Example:
         >>> card = score("EXPR", {"video": [0, 4, 4, 6]}, {"video": [0, 4, 6, 6]})
-        >>> round(card.headline.value, 3)  # three of eight classes occur; the others count 0
+        >>> round(card.headline.value, 3)  # three of eight classes occur, the others count 0
         0.292
     """
     if isinstance(predictions, str | Path):
@@ -232,13 +233,13 @@ def runs(store: str | Path | None = None, *, task: str | None = None, hidden: bo
 
     Args:
         store: the results store, a DuckDB file or ``quack:HOST:PORT``; by default that of the settings.
-        task: runs of this task only.
-        hidden: hidden runs, too, see ``abaw hide``.
+        task: name of a task, to return its runs only.
+        hidden: include hidden runs, see ``abaw hide``.
 
     Returns:
         One row per run with, among others, ``run_id``, ``created``, ``task``, ``split``, ``name``, ``seed``,
         ``data_name``, ``metric``, ``value`` (the headline), ``low``, ``high``, ``tuned_on_all``, ``constant`` and
-        ``folder``; no rows where there is no store yet.
+        ``folder``; an empty data frame for a missing store.
 
     Raises:
         UnknownNameError: the task is unknown.
@@ -262,7 +263,7 @@ def _scored(name: str, card: ScoreCard) -> ScoredRun:
 
 
 def _as_arrays(values: Arrays | pd.DataFrame, task: str) -> dict[str, npt.NDArray[Any]]:
-    """Return each video's rows; of a task of level ``video``, the one row of a video, flat or not."""
+    """Return each video's rows; for a task of level ``video`` its single row, which may be flat."""
     if is_data_frame(values):
         row = format_named(task).row
         return arrays_of(cast("pd.DataFrame", values), _task_of(task), (row.first if row else None) or 0 if row else 1)
@@ -274,7 +275,7 @@ def _as_arrays(values: Arrays | pd.DataFrame, task: str) -> dict[str, npt.NDArra
 
 
 def _task_of(name: str) -> Task:
-    """Return the task that a name of a task, or of a format, stands for."""
+    """Return the task of a name, which may also be a format's."""
     return {**TASKS, **OTHER_TASKS}[format_named(name).task]
 
 

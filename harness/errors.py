@@ -1,4 +1,4 @@
-"""Every error that the project raises on purpose, one tree.
+"""The errors that the project raises on purpose, in one tree.
 
     AbawError                     exit code 1
     ├── UsageError                2   the command line or a name is wrong
@@ -7,17 +7,17 @@
     │   ├── NoAudioError          1   a video file has no audio stream
     │   └── MissingFeaturesError  1   features that the user brings are absent; a MissingDependencyError, too
     ├── SubmissionError           1   an official file is malformed
-    ├── SolutionError             1   a solution broke its contract, or can't do what was asked
+    ├── SolutionError             1   a solution broke its contract, or refuses a request
     ├── MissingDependencyError    1   an optional package, or a library of the system, is absent
-    ├── StorageError              1   a disk is full, a file can't be written
-    └── StoreError                1   the results store can't be read
+    ├── StorageError              1   a disk is full, or a file is read-only
+    └── StoreError                1   the results store is unusable
         ├── StoreBusyError        3   another process holds it
         │   └── StoreUnreachableError 3   its server does not answer
         ├── StoreDamagedError     1   its file is broken; ``abaw reindex`` makes a new one
         └── StoreSchemaError      1   written by a newer version
 
-A message says what is wrong, where (``file:line:column`` if there is one), what was found, what was expected, and what
-to do. An error is made of these parts, and ``problem()`` puts them together, so that every message reads alike.
+A message names the problem, the place (``file:line:column`` if there is one), the value found, the value expected, and
+the remedy. ``problem()`` joins these parts, so that all messages have the same form.
 """
 
 from __future__ import annotations
@@ -32,10 +32,17 @@ from pathlib import Path
 
 
 class AbawError(Exception):
-    """Base class. ``exit_code`` is what the console command returns for it.
+    """Base class of the project's errors.
 
     Args:
         what: the message; with any of the other arguments, its first part, see :func:`problem`.
+        where: place of the problem.
+        found: value that was found.
+        expected: value that was expected.
+        do: remedy, as an instruction to the user.
+
+    Attributes:
+        exit_code: exit code of the console command for this error.
     """
 
     exit_code = 1
@@ -49,6 +56,7 @@ class AbawError(Exception):
         expected: object = None,
         do: str | None = None,
     ) -> None:
+        """Compose the message from its parts."""
         parts = {"where": where, "found": found, "expected": expected}
         composed = do is not None or any(part is not None for part in parts.values())
         super().__init__(problem(what, **parts, do=do) if composed else what)
@@ -61,9 +69,17 @@ class UsageError(AbawError):
 
 
 class UnknownNameError(UsageError):
-    """A name that no registry knows."""
+    """A name that is unknown. The message suggests similar names.
+
+    Args:
+        kind: kind of the named thing, such as ``task``.
+        name: the unknown name.
+        known: all known names.
+        hint: text in place of the list of known names.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+        """Compose the message with similar names."""
         known = sorted(known)
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         guess = f" Did you mean {' or '.join(close)}?" if close else ""
@@ -72,11 +88,11 @@ class UnknownNameError(UsageError):
 
 
 class DataError(AbawError):
-    """The user's data set lacks something, or holds something that can't be read."""
+    """The user's data set is incomplete, or a part of it is unreadable."""
 
 
 class NoAudioError(DataError):
-    """A video file has no audio stream; all else in it may be well."""
+    """A video file lacks an audio stream; its images may be intact."""
 
 
 class SubmissionError(AbawError):
@@ -84,19 +100,19 @@ class SubmissionError(AbawError):
 
 
 class SolutionError(AbawError):
-    """A solution broke its contract or can't do what was asked of it."""
+    """A solution broke its contract, or refuses a request that it does not support."""
 
 
 class MissingDependencyError(AbawError):
-    """An optional package, or a shared library of the system, is not there."""
+    """An optional package, or a shared library of the system, is missing."""
 
 
 class MissingFeaturesError(DataError, MissingDependencyError):
-    """Features that the user brings are not there."""
+    """Features that the user must bring are missing."""
 
 
 class StorageError(AbawError):
-    """Something could not be written: a full disk, a read-only folder."""
+    """A file could not be written, for example on a full disk or into a read-only folder."""
 
 
 class StoreError(AbawError):
@@ -134,7 +150,14 @@ def problem(
 ) -> str:
     """Return one message in the house style, ``where: what; found …, expected …. To do.``.
 
-    A place is one line, whatever a name in it holds: a line of its own would pose as a message of its own.
+    Line breaks in a place are escaped: the second line would otherwise look like a message of its own.
+
+    Args:
+        what: the problem, as the beginning of a sentence.
+        where: place of the problem.
+        found: value that was found.
+        expected: value that was expected.
+        do: remedy, as an instruction to the user.
     """
     place = "" if where is None else "".join(_BREAKS.get(c, c) for c in str(where))
     text = f"{place}: {what}" if where is not None else what
@@ -145,21 +168,21 @@ def problem(
 
 
 def _sentence(text: str) -> str:
-    """Return a text with the full stop that ends it, where it does not end otherwise."""
+    """Return a text that ends with one full stop, or with its own question or exclamation mark."""
     return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
 
 
 def install_command(extra: str) -> str:
-    """Return the pip command that adds an extra to this installation, which no package index knows by name.
+    """Return the pip command that adds an extra to this installation. Package indexes don't hold this package.
 
-    A checkout is installed from its folder; any other installation from where pip took it before.
+    A checkout is installed from its folder; any other installation from the address that pip took it from before.
     """
     pip = "pip" if os.environ.get("VIRTUAL_ENV") == sys.prefix else f"{sys.executable} -m pip"
     checkout = Path(__file__).resolve().parents[1]
     if (checkout / "pyproject.toml").is_file():
         place = "." if checkout == Path.cwd() else str(checkout)
         return f"{pip} install -e '{place}[{extra}]'"
-    from importlib import metadata  # which imports a parser of mail
+    from importlib import metadata  # slow: it imports a parser of mail
 
     name = "abaw-harness"
     try:
@@ -173,8 +196,8 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
-    """The project's error for an operating-system error met while ``path`` was written."""
-    # NumPy reports a short write in words alone: "1000 requested and 496 written"
+    """Return the project's error for an operating-system error that occurred while ``path`` was written."""
+    # NumPy reports a short write without an error number: "1000 requested and 496 written"
     if error.errno in DISK_FULL or (error.errno is None and "requested and" in str(error)):
         return StorageError(
             problem(

@@ -1,4 +1,4 @@
-"""Where things lie and how work is done: flag, environment, ``abaw.toml``, default, in this order."""
+"""Settings on places and on the way of working: from flag, environment, ``abaw.toml``, or default, in this order."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _NUMBERS: dict[str, tuple[type, ...]] = {"workers": (int,), "edition": (int,), "
 _PATHS = ("data", "out", "cache")
 _LARGEST_FILE = 1 << 20
 _PLACES_OF_WORK = ("store", "address", "out")
-"""Settings that say whose server or folder gets what is made; ``out`` holds the store where none is named."""
+"""Settings that decide which server or folder receives the runs; ``out`` holds the store unless ``store`` is set."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ class Settings:
         cache: folder of the feature cache and of weights.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``, see :func:`harness.system.device.resolve_device`.
         workers: processes (CPU encoders) or decoding threads (network encoders).
-        backend: what runs the encoders' networks.
-        precision: what they are computed in; features of one never serve for the other.
-        weights: what timm's networks and those of clips start from. ``random``, seeded, is for trying the pipe where
-            weights can't be had: what comes out says nothing of the network.
-        engine: who does work that can be cut: processes of this machine, or Ray's workers.
-        address: of the Ray cluster to join; ``None`` for one that is started here and ends with the command.
-        gpus_per_worker: GPUs, or the part of one, that each of Ray's workers gets, where work is done on GPUs.
-        edition: of the competition that submissions are counted for; ``None`` for the newest known of a task.
-        stride: every so many images are encoded, beginning with a video's first; the scores of the frames between them
-            are filled in. It has no default of its own: only the command line names it.
-        reuse_heads: take heads that an earlier run trained on the same features, labels and seed.
+        backend: library that runs the encoders' networks.
+        precision: floating-point type of the encoders' networks; features of each type are cached apart.
+        weights: weights of timm's networks and of those of clips. ``random``, seeded, is for a test of the pipeline
+            without the pretrained weights: its scores are meaningless.
+        engine: executor of divisible work: processes of this machine, or Ray's workers.
+        address: address of the Ray cluster to join; ``None`` starts one here, which ends with the command.
+        gpus_per_worker: number of GPUs, or the part of one, that each of Ray's workers gets for work on GPUs.
+        edition: edition of the competition that submissions are counted for; ``None`` for a task's newest known one.
+        stride: step between encoded images, beginning with a video's first; the scores of the frames between them are
+            filled in. Only the command line can set it.
+        reuse_heads: reuse heads that an earlier run trained on the same features, labels and seed.
     """
 
     data: Path | None = None
@@ -91,15 +91,15 @@ class Settings:
 
 
 def load_settings(start: Path | None = None, **flags: Any) -> Settings:
-    """Settings from flags, environment and the nearest ``abaw.toml`` in ``start`` or above it.
+    """Return the settings from flags, environment and the nearest ``abaw.toml`` in ``start`` or above it.
 
     Args:
         start: folder to look from; the working directory by default.
-        flags: values given on the command line; ``None`` means not given.
+        **flags: values of the command line; ``None`` for an absent flag.
 
     Raises:
-        UsageError: a value can't be used.
-        UnknownNameError: the file names a setting that does not exist.
+        UsageError: a value is invalid.
+        UnknownNameError: the file holds an unknown setting.
     """
     values: dict[str, Any] = {"workers": os.cpu_count() or 1}
     file, content = _from_file(start or Path.cwd())
@@ -131,7 +131,11 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
 
 
 def _edition(value: Any) -> int:
-    """Return the number of an edition."""
+    """Return the number of an edition.
+
+    Raises:
+        UsageError: the value is not a whole number from 1 to 999.
+    """
     text = str(value)
     if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 3 and int(text) > 0):
         raise UsageError("the edition must be a whole number", found=repr(value), expected="such as 10")
@@ -146,27 +150,27 @@ def _gpus(values: dict[str, Any]) -> dict[str, float]:
     except (TypeError, ValueError):
         gpus = -1.0
     if not (0 < gpus < 1 or (gpus >= 1 and gpus.is_integer())):
-        found = repr(values["gpus_per_worker"])
+        value = repr(values["gpus_per_worker"])
         expected = "a part of one, such as 0.5, or a whole number"
-        raise UsageError("so many GPUs can't be given to a worker", found=found, expected=expected)
+        raise UsageError("so many GPUs can't be given to a worker", found=value, expected=expected)
     return {"gpus_per_worker": gpus}
 
 
 def _check_file(file: Path, content: Mapping[str, Any], named: Mapping[str, Any], start: Path) -> None:
-    """Make sure that a settings file may decide where work goes, and the store's token with it.
+    """Raise an error unless a settings file may decide which places receive the runs and the store's token.
 
     Args:
         file: the settings file.
-        content: what it holds.
-        named: settings that the user named by flag or environment, which the file does not decide.
-        start: folder that the file was looked for from.
+        content: its settings.
+        named: settings that the user named by flag or environment, which override the file's.
+        start: folder where the search for the file began.
 
     Raises:
-        UsageError: somebody else can have written the file; or the token belongs to another server than it names.
+        UsageError: another user can have written the file; or the token belongs to another server than the file names.
     """
     deciding = [key for key in _PLACES_OF_WORK if key in content and key not in named]
     if "store" in named and "out" in deciding and len(deciding) == 1:
-        deciding = []  # where files lie, but no store
+        deciding = []  # the file decides the folder only, and the user named the store
     if not deciding:
         return
     try:
@@ -197,7 +201,7 @@ def _below_home(file: Path) -> bool:
 
 
 def _from_file(start: Path) -> tuple[Path | None, dict[str, Any]]:
-    """Return the nearest settings file and what it holds; ``None`` and nothing where there is none."""
+    """Return the nearest settings file and its settings; ``None`` and an empty mapping without a file."""
     for folder in (start, *start.resolve().parents):
         path = folder / CONFIG_FILE
         try:
@@ -214,7 +218,7 @@ def _from_file(start: Path) -> tuple[Path | None, dict[str, Any]]:
             if not isinstance(value, _NUMBERS.get(key, str)):
                 kind = "a number" if key in _NUMBERS else "text in quotes"
                 raise UsageError(f"{key} can't be used", where=path, found=repr(value), expected=kind)
-        # a relative path in a file means relative to that file, wherever the command is typed
+        # a relative path in a file is relative to that file, in whatever folder the command is typed
         content |= {key: folder / Path(content[key]).expanduser() for key in _PATHS if key in content}
         if "store" in content and isinstance(place := store_place(content["store"]), Path):
             content["store"] = folder / place

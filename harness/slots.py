@@ -1,8 +1,8 @@
-"""The slot ledger: what was sent to the organisers, and which score came back.
+"""The slot ledger: the submissions that were sent to the organisers, and the scores that came back.
 
-An edition takes few submissions a task (five; competition's calls, editions 8 to 11), so a slot is worth a look before
-it is used. The ledger is a plain file beside the runs, ``slots.json``; it is the truth, no index, and nothing can
-rebuild it. It is replaced as a whole, under a lock, so neither a kill nor two writers can spoil it.
+An edition takes few submissions per task (five; competition's calls, editions 8 to 11), so that each use of a slot is
+checked first. The ledger is a plain file beside the runs, ``slots.json``. It can't be rebuilt from other files. Each
+change replaces the whole file under a lock: the file survives a killed process and simultaneous writers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.tasks import OTHER_TASKS, TASKS
 LEDGER_FILE = "slots.json"
 SLOTS = 5
 EDITION = 10
-"""The latest edition with all of the frame-level tasks."""
+"""The latest edition with all frame-level tasks."""
 EDITIONS: dict[str, tuple[int, ...]] = {"EMI": (6, 8, 10), "AH": (8,), "AHV": (10, 11)}
 """Editions of tasks that only some editions had; five slots each."""
 _NEWEST = {"MTL": 11}
@@ -33,15 +33,21 @@ _NEWEST = {"MTL": 11}
 
 @dataclass(frozen=True)
 class Sent:
-    """One submission.
+    """One submission that was sent.
 
     Attributes:
         number: 1, 2, … over the whole ledger.
-        time: ISO 8601, UTC.
-        file: its path as it was given.
-        run_id: the run that wrote it; ``None`` if no run is known to have.
-        problems: why it was doubtful when it was sent all the same.
-        results: scores that came back, each with the time it was noted; the last one counts.
+        task: name of the task.
+        edition: edition of the competition.
+        time: time of the entry, ISO 8601, UTC.
+        file: the submission's path as the user named it.
+        sha256: hash of the file.
+        content: hash of the official values, the same for the same content in another packing.
+        bytes: size of the file in bytes.
+        run_id: id of the run that wrote the file; ``None`` for a file without a known run.
+        note: the user's note.
+        problems: objections to the submission that the user overruled.
+        results: scores that came back, each with the time of its entry; the last one counts.
     """
 
     number: int
@@ -64,7 +70,7 @@ class Sent:
 
     @property
     def score(self) -> float | None:
-        """The score that came back, as far as known."""
+        """The last score that came back; ``None`` before the first."""
         return float(self.results[-1]["value"]) if self.results else None
 
 
@@ -74,21 +80,25 @@ def newest_edition() -> int:
 
 
 def edition_of(task: str, allowed: Collection[int] | None = None) -> int:
-    """Return the edition that a submission is counted for unless another one is named: the latest of the task.
+    """Return the default edition of a submission: the task's latest, or its latest among the allowed ones.
 
     Args:
-        task: of the submission.
-        allowed: editions that it can be for, where anything tells; the latest of the task is returned where the task
-            was in none of them.
+        task: task of the submission.
+        allowed: editions that the submission fits, if they are known. If the task belongs to none of these, its latest
+            edition is returned.
     """
     editions = set(EDITIONS.get(task, (_NEWEST.get(task, EDITION),)))
     return max(editions.intersection(editions if allowed is None else allowed) or editions)
 
 
 class Content(msgspec.Struct):
-    """Content of ``slots.json``; ``undone`` holds submissions that :meth:`Ledger.undo` took back.
+    """Content of ``slots.json``.
 
-    Scores that it took back are ``undone_results``, each with the submission's number.
+    Attributes:
+        sent: submissions.
+        format: version of the file's format.
+        undone: submissions that :meth:`Ledger.undo` took back.
+        undone_results: scores that :meth:`Ledger.undo` took back, each with its submission's number.
     """
 
     sent: tuple[Sent, ...]
@@ -97,7 +107,7 @@ class Content(msgspec.Struct):
     undone_results: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless every entry has a number of its own."""
+        """Raise ValueError for two entries with the same number."""
         numbers = [entry.number for entry in self.sent]
         if len(set(numbers)) < len(numbers):
             raise ValueError(f"the numbers {numbers}, which must be whole and differ")
@@ -119,15 +129,16 @@ class Ledger:
     """
 
     def __init__(self, out: Path, *, patience: float = 20.0) -> None:
+        """Store the paths; the first call opens the file."""
         self.path = out / LEDGER_FILE
         self._lock = out / f".{LEDGER_FILE}.lock"
         self._patience = patience
 
     def read(self) -> tuple[Sent, ...]:
-        """Return everything that was sent, in order.
+        """Return all submissions, in order.
 
         Raises:
-            DataError: the file is no ledger, or of a newer version.
+            DataError: the file is not a ledger, or a newer version wrote it.
         """
         return self._content().sent
 
@@ -147,18 +158,22 @@ class Ledger:
         slots: int = SLOTS,
         despite: bool = False,
     ) -> Sent:
-        """Note that a file is sent. Nothing is sent from here.
+        """Note that the user sends a file. This method itself sends no data.
 
         Args:
-            edition: of the competition; by default the task's latest.
-            mark: the file's :func:`fingerprint`, where the caller has it.
-            problems: what the caller found wrong with the file.
-            slots: how many submissions the edition takes.
-            despite: note it even if something speaks against it.
+            path: the file.
+            task: name of its task.
+            edition: edition of the competition; by default the task's latest.
+            mark: the file's :func:`fingerprint`; it is computed by default.
+            run_id: id of the run that wrote the file.
+            note: the user's note.
+            problems: problems of the file that the caller knows.
+            slots: number of submissions that the edition takes per task.
+            despite: note the submission in spite of problems and objections.
 
         Raises:
-            SubmissionError: something speaks against it, and ``despite`` is off: nothing was noted. Or the file can't
-                be read.
+            SubmissionError: there are problems or objections, and ``despite`` is False: the ledger is unchanged. Or the
+                file can't be read.
             DataError: the ledger can't be read; it is left as it is.
             StorageError: the ledger can't be written.
         """
@@ -189,11 +204,11 @@ class Ledger:
         return entry
 
     def result(self, number: int, value: float) -> Sent:
-        """Note the score that came back for a submission, a fraction; an earlier one is kept beside it.
+        """Note the score that came back for a submission, a fraction, beside its earlier scores.
 
         Raises:
-            UnknownNameError: nothing of that number was sent.
-            UsageError: no score can have this value.
+            UnknownNameError: the ledger lacks a submission of that number.
+            UsageError: the value is impossible for a score of the task.
             DataError: the ledger can't be read; it is left as it is.
             StorageError: the ledger can't be written.
         """
@@ -208,17 +223,16 @@ class Ledger:
         return sent[place]
 
     def undo(self, number: int | None = None) -> tuple[Sent, float | None]:
-        """Take back what was noted last of a submission: its last score, or else the submission itself.
+        """Take back the last entry on a submission: its last score, or else the submission itself.
 
-        A submission that is taken back counts for no slot; the ledger keeps it under ``undone``, and its number stays
+        A submission that is taken back frees its slot; the ledger keeps it under ``undone``, and its number stays
         unused.
 
         Args:
-            number: of the submission; by default the last one's.
+            number: number of the submission; by default the last one.
 
         Returns:
-            The submission as it is now, or as it was, and the score that was taken back; ``None`` for a submission
-            that was taken back itself.
+            The submission, and the score that was taken back; ``None`` where the submission itself was taken back.
 
         Raises:
             UnknownNameError: the ledger lacks a submission of that number.
@@ -243,17 +257,17 @@ class Ledger:
         return entry, None
 
     def _write(self, sent: Iterable[Sent], content: Content) -> None:
-        """Write what was sent, and what was taken back as ``content`` holds it."""
+        """Write these submissions, and those taken back that ``content`` holds."""
         later = {"undone": list(map(asdict, content.undone)), "undone_results": list(content.undone_results)}
         plain = {"format": 1, "sent": list(map(asdict, sent))}
         LEDGER.write(self.path, plain | {name: value for name, value in later.items() if value})
 
 
 def _place_of(number: int, sent: Sequence[Sent]) -> int:
-    """Return where in a ledger a submission is.
+    """Return the index of a submission in a ledger.
 
     Raises:
-        UnknownNameError: nothing of that number was sent.
+        UnknownNameError: the ledger lacks a submission of that number.
     """
     place = next((k for k, entry in enumerate(sent) if entry.number == number), None)
     if place is None:
@@ -262,25 +276,33 @@ def _place_of(number: int, sent: Sequence[Sent]) -> int:
 
 
 def of_slot(sent: Iterable[Sent], task: str, edition: int) -> list[Sent]:
-    """What was sent for a task of an edition, in order."""
+    """Return the submissions for a task of an edition, in order."""
     return [entry for entry in sent if (entry.task, entry.edition) == (task, edition)]
 
 
 def objections(sent: Sequence[Sent], mark: Fingerprint, task: str, edition: int, slots: int = SLOTS) -> list[str]:
-    """What speaks against sending a file now: all slots are used, or it was sent before."""
-    found = []
+    """Return the objections to sending a file now: all slots are used, or the content was sent before.
+
+    Args:
+        sent: earlier submissions.
+        mark: fingerprint of the file.
+        task: name of its task.
+        edition: edition of the competition.
+        slots: number of submissions that the edition takes per task.
+    """
+    reasons = []
     if edition not in EDITIONS.get(task, (edition,)):
         had = ", ".join(map(str, EDITIONS[task]))
-        found.append(f"edition {edition} has no {task}: the editions that had it are {had}")
+        reasons.append(f"edition {edition} has no {task}: the editions that had it are {had}")
     used = len(of_slot(sent, task, edition))
     if used >= slots:
-        found.append(f"all {slots} slots of {task}, edition {edition}, are used; this would be number {used + 1}")
+        reasons.append(f"all {slots} slots of {task}, edition {edition}, are used; this would be number {used + 1}")
     for entry in sent:
         if mark.sha256 == entry.sha256 or mark.content == entry.content:
             same = "the very same file" if mark.sha256 == entry.sha256 else "the same content"
             score = "" if entry.score is None else f", and scored {entry.score:.4f}"
-            found.append(f"{same} was sent as #{entry.number} for {entry.task} on {entry.time[:10]}{score}")
-    return found
+            reasons.append(f"{same} was sent as #{entry.number} for {entry.task} on {entry.time[:10]}{score}")
+    return reasons
 
 
 def _check_score(value: float, task: str) -> None:
@@ -292,5 +314,5 @@ def _check_score(value: float, task: str) -> None:
 
 
 def task_names() -> tuple[str, ...]:
-    """Every task that a submission can be for."""
+    """Return the names of all tasks that have submissions."""
     return (*TASKS, *OTHER_TASKS)

@@ -20,22 +20,22 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Task:
-    """What a task is, as far as files and scores are concerned.
+    """A task of the competition: the facts about it that files and scores need.
 
     Attributes:
-        name: short name, as everyone in the field writes it.
-        title: what it means, in plain words.
+        name: short name, as usual in the field.
+        title: long name, in plain words.
         targets: names of the classes (EXPR, VD, AH, AHV), dimensions (VA), action units (AU) or intensities (EMI), in
             official order.
-        kind: ``classes`` (one index a frame), ``values`` (one float a target), ``binaries`` (one 0/1 a target), or
-            ``parts`` (MTL: two values, an index, twelve binaries).
-        invalid: the value that marks a frame nobody annotated.
+        kind: ``classes`` (one index per frame), ``values`` (one float per target), ``binaries`` (one 0/1 per target),
+            or ``parts`` (MTL: two values, an index, twelve binaries).
+        invalid: the value that marks a frame without annotation.
         metric: name of the official metric in :mod:`harness.metrics`.
         annotation_folders: folder names of the label files, any edition, best known first.
         header: first line of a label file.
         short: the task's name inside the organisers' template files.
-        noun: what shows a frame: the ``crop`` of a face, or a ``picture``, the whole frame.
-        level: ``frame`` or ``video``, what one row of labels and of the official file stands for.
+        noun: image of a frame, in messages: the ``crop`` of a face, or the other value, the whole frame.
+        level: unit of one row of labels and of the official file, ``frame`` or ``video``.
         low: least official value of tasks of kind ``values``.
         high: largest official value of tasks of kind ``values``.
     """
@@ -56,7 +56,7 @@ class Task:
 
     @property
     def n_outputs(self) -> int:
-        """Columns of a solution's scores: one a class, dimension or action unit."""
+        """Number of columns of a solution's scores: one per class, dimension or action unit."""
         return len(self.targets)
 
     @property
@@ -68,17 +68,17 @@ class Task:
 
     @property
     def label_noun(self) -> str:
-        """Name of one of what is counted where a score counts labels."""
+        """Name of one label that a score counts."""
         return "labelled frame" if self.level == "frame" else "label"
 
     @property
     def is_pair(self) -> bool:
-        """Whether a frame is of one of two classes, so that a threshold can decide."""
+        """True for a task with two classes, between which a threshold can decide."""
         return self.kind == "classes" and self.n_outputs == 2
 
     @property
     def submission_header(self) -> str:
-        """First line of the one-file submission format (5th edition on)."""
+        """First line of an official file in the format with one file per submission (since the 5th edition)."""
         return f"image_location,{self.header}"
 
 
@@ -203,10 +203,10 @@ OTHER_TASKS: dict[str, Task] = {task.name: task for task in (CE, MTL)}
 
 
 def task_named(name: str) -> Task:
-    """The task of that name, in any case.
+    """Return the task of a name, in upper or lower case.
 
     Raises:
-        UnknownNameError: there is no such task.
+        UnknownNameError: the name is unknown.
     """
     try:
         return TASKS[name.upper()]
@@ -215,10 +215,11 @@ def task_named(name: str) -> Task:
 
 
 def valid_rows(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
-    """Frames that count: a frame with any target marked invalid is out.
+    """Return True per frame that counts; a frame with any target marked invalid does not count.
 
     Args:
-        labels: ``(n,)`` or ``(n, targets)``.
+        labels: labels, ``(n,)`` or ``(n, targets)``.
+        task: task of the labels, which has the invalid marker.
 
     Returns:
         bool ``(n,)``.

@@ -83,13 +83,13 @@ class Board:
 
 
 def load_board(store: Store, view: View, *, each_seed: bool = False, sent: Sequence[Sent] | None = None) -> Board:
-    """The board of a store.
+    """Return the board of a store.
 
     Args:
-        store: that holds the runs.
-        view: what the board is of.
+        store: the store that holds the runs.
+        view: subject of the board.
         each_seed: see :class:`Board`.
-        sent: of the ledger: entries then say how far they are on the way to a submission.
+        sent: submissions in the ledger; with them, entries tell their state on the way to a submission.
 
     Raises:
         StoreError: the store can't be read now.
@@ -104,11 +104,11 @@ def load_board(store: Store, view: View, *, each_seed: bool = False, sent: Seque
 
 
 def with_test_files(board: Board, states: Mapping[str, OnTest]) -> Board:
-    """Return a board whose runs on validation and test say how far they are on the way to a submission.
+    """Return a board whose runs on val and test tell their state on the way to a submission.
 
     Args:
-        board: any.
-        states: of :func:`harness.board.on_test.states_on_test`.
+        board: a board; one of another split is returned unchanged.
+        states: states of :func:`harness.board.on_test.states_on_test`.
     """
     if board.view.split not in ("val", "test"):
         return board
@@ -128,12 +128,12 @@ def every_board(
 ) -> Iterator[Board]:
     """Yield every board of a store, one per version of the labels.
 
-    Tasks come in the competition's order, validation before test, and the data set of the newest run first.
+    Tasks come in the competition's order, val before test, and the data set of the newest run first.
 
     Args:
-        store: that replicates, statistics and failures are read from.
-        runs: of :meth:`Store.runs`, all or some.
-        published: of :meth:`Store.published`.
+        store: the store from which replicates, statistics and failures are read.
+        runs: all or some rows of :meth:`Store.runs`.
+        published: rows of :meth:`Store.published`.
         with_runs: leave out boards that have published results only.
         each_seed: see :class:`Board`.
         sent: see :func:`load_board`.
@@ -143,7 +143,7 @@ def every_board(
     """
     failures, targets = store.failures(), store.targets()
     states = None if sent is None else states_on_test(store, sent)
-    listed = published.iloc[:0] if with_runs else published  # results that make a board without any run
+    listed = published.iloc[:0] if with_runs else published  # published results that make a board of their own
     for task in (TASKS[name] for name in tasks_with_entries(runs, listed)):
         for split in splits_with_entries(runs, listed, task):
             for data_name in data_with_entries(runs, listed, task, split):
@@ -158,7 +158,7 @@ def every_board(
 
 
 def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:
-    """Ids of the view's runs that have a score to be ranked by: whose replicates a board needs."""
+    """Return ids of the view's runs with a score to rank by, whose replicates a board needs."""
     of_view = ranked(runs, view)
     return [] if of_view.empty else [str(run_id) for run_id in of_view["run_id"]]
 
@@ -175,52 +175,58 @@ def build_board(
     read_statistics: Callable[[str], Statistics] = lambda run_id: {},
     read_contents: ReadContents = lambda run_ids: {},
 ) -> Board:
-    """The board, from what a store holds; the frames are those of :class:`harness.store.store.Store`.
+    """Return the board of a store's content; the data frames are those of :class:`harness.store.store.Store`.
 
     Args:
-        replicates: of :func:`ranked_runs`; without them rank intervals and ties are not known.
-        read_statistics: :meth:`Store.statistics`, asked where a data set has several versions of its labels; without
-            it, how they differ is not known.
-        read_contents: :meth:`Store.contents`; without it, runs of the same bytes are rows of their own.
+        view: subject of the board.
+        runs: rows of :meth:`Store.runs`.
+        published: rows of :meth:`Store.published`.
+        failures: rows of :meth:`Store.failures`.
+        targets: rows of :meth:`Store.targets`.
+        replicates: replicates of :func:`ranked_runs`, for rank intervals and ties.
+        each_seed: see :class:`Board`.
+        read_statistics: :meth:`Store.statistics`, to describe the differences between several versions of the labels.
+        read_contents: :meth:`Store.contents`, to join runs that wrote the same bytes into one row.
     """
-    of_view, own = versions(runs, view), run_entries(runs, view)
+    of_view, run_rows = versions(runs, view), run_entries(runs, view)
     if len(of_view.found) > 1 and of_view.shown:
         view = replace(view, labels=of_view.shown.labels)
     if not each_seed:
-        own, replicates = by_setup(own, replicates)
-    own = with_rank_intervals(joined_twins(own, read_contents), replicates)
-    own["label"] = labels(own)
-    own["classes"] = class_scores(own, targets, view.task)
+        run_rows, replicates = by_setup(run_rows, replicates)
+    run_rows = with_rank_intervals(joined_twins(run_rows, read_contents), replicates)
+    run_rows["label"] = labels(run_rows)
+    run_rows["classes"] = class_scores(run_rows, targets, view.task)
     others = published_entries(published, view)
     joined = view.verified and of_view.published_join
-    shown, found = of_view.shown, of_view.found
+    shown, rankings_of_view = of_view.shown, of_view.found
     return Board(
         view=view,
         each_seed=each_seed,
-        entries=together(own, others if joined else others.iloc[:0]),
-        reference=together(own.iloc[:0], others.iloc[:0] if joined else others),
+        entries=together(run_rows, others if joined else others.iloc[:0]),
+        reference=together(run_rows.iloc[:0], others.iloc[:0] if joined else others),
         failures=failures[failures["task"] == view.task.name] if len(failures) else failures,
         ranking=shown,
-        others=other_labels(shown, found, view.task.name, read_statistics) if shown else (),
+        others=other_labels(shown, rankings_of_view, view.task.name, read_statistics) if shown else (),
         elsewhere=under_other_names(runs, shown, view.data_name) if shown else {},
-        apart=why_apart(found, view.data_name) if view.verified and not joined else "",
+        apart=why_apart(rankings_of_view, view.data_name) if view.verified and not joined else "",
     )
 
 
-def class_scores(own: pd.DataFrame, targets: pd.DataFrame, task: Task) -> pd.Series[Any]:
-    """Scores of each class, dimension or action unit in the task's order, a list an entry; ``None`` where not known.
+def class_scores(entries: pd.DataFrame, targets: pd.DataFrame, task: Task) -> pd.Series[Any]:
+    """Return the scores per class, dimension or action unit, in the task's order: one list, or ``None``, per entry.
 
     Args:
-        own: runs, or means over seeds.
-        targets: of :meth:`harness.store.store.Store.targets`.
+        entries: entries of runs, or of means over seeds.
+        targets: rows of :meth:`harness.store.store.Store.targets`.
+        task: the task.
     """
-    found = objects([None] * len(own), own.index)
-    if own.empty or targets.empty:
-        return found
-    wanted = targets[(targets["metric"] == _OF_EACH[task.metric]) & targets["target"].isin(task.targets)]
-    by_run = wanted.pivot(index="run_id", columns="target", values="value")
-    members = own.loc[own["score"].notna(), "members"].explode()
+    scores_of_targets = objects([None] * len(entries), entries.index)
+    if entries.empty or targets.empty:
+        return scores_of_targets
+    target_rows = targets[(targets["metric"] == _OF_EACH[task.metric]) & targets["target"].isin(task.targets)]
+    by_run = target_rows.pivot(index="run_id", columns="target", values="value")
+    members = entries.loc[entries["score"].notna(), "members"].explode()
     scores = by_run.reindex(index=members, columns=list(task.targets)).set_axis(members.index)
     means = scores.groupby(level=0).mean().dropna()
-    found.loc[means.index] = objects(means.to_numpy().tolist(), means.index)
-    return found
+    scores_of_targets.loc[means.index] = objects(means.to_numpy().tolist(), means.index)
+    return scores_of_targets

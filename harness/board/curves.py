@@ -20,7 +20,7 @@ PAPER_FIGURES = {
     4: "faces and sound: the weight of faces",
     5: "faces and sound: the filter's threshold",
 }
-"""What the paper's figures show, by number."""
+"""Subjects of the paper's figures, by number."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ class Curve:
     """One curve of a figure, or of the authors' notebook.
 
     Attributes:
-        figure: number in the paper; 0 where the paper has no such figure.
-        held: what the paper's other constants were.
-        printed: ``value, score, evidence, source``.
-        solution: of this project, whose curve is the same.
-        run_id: of the run that ours is of; empty where there is none.
-        ours: ``value, score, low, high``; empty where no run has this curve.
+        figure: number in the paper; 0 for a curve of the notebook.
+        axis: constant whose values the curve covers, see :class:`harness.records.curves.SweepPoint`.
+        metric: name of the score.
+        held: values of the paper's other constants.
+        printed: the paper's points, columns ``value, score, evidence, source``.
+        solution: solution of this project with the same curve.
+        run_id: id of our run with this curve; may be empty.
+        ours: our points, columns ``value, score, low, high``; empty without such a run.
     """
 
     figure: int
@@ -49,17 +51,19 @@ class Curve:
 def curves_of(
     table: PaperTable, runs: pd.DataFrame, data_name: str, read_sweep: ReadSweep, *, labels: str = ""
 ) -> list[Curve]:
-    """Every curve whose row is in this table, with ours on that data set, by figure.
+    """Return the printed curves of a table's rows, each with our curve on a data set.
 
     Args:
-        runs: of :meth:`Store.runs`.
-        read_sweep: :meth:`Store.sweep`, or alike.
+        table: the paper's table.
+        runs: rows of :meth:`Store.runs`.
+        data_name: name of the data set of our runs.
+        read_sweep: :meth:`Store.sweep`, or a function like it.
         labels: name of a ranking of :func:`rankings_of_table`; the first by default.
     """
-    own = {row.row for row in table.rows}
+    rows_of_table = {row.row for row in table.rows}
     groups: dict[tuple[int, PaperRow, str], list[PrintedPoint]] = {}
     for point in printed_points():
-        if point.row in own:
+        if point.row in rows_of_table:
             groups.setdefault((point.figure, point.row, point.axis), []).append(point)
     fitting = runs_of(table, runs)
     shown = named(rankings_of_table(table, runs, data_name), labels)
@@ -74,7 +78,7 @@ def curves_of(
 
 
 def _ours(run_ids: list[str], axis: str, read_sweep: ReadSweep) -> tuple[str, pd.DataFrame]:
-    """The newest run that has this curve, and the curve."""
+    """Return the id of the newest run that has a curve, and the curve."""
     columns = ["value", "score", "low", "high"]
     for run_id in run_ids:
         points = read_sweep(run_id)

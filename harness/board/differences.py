@@ -66,11 +66,11 @@ Side = Ran | Printed
 
 
 def run_choices(runs: pd.DataFrame, task: str) -> dict[str, str]:
-    """Scored runs of a task, newest first: what they are called in a list, by id."""
+    """Return texts for a list of the scored runs of a task, by run id, newest first."""
     if runs.empty:
         return {}
-    own = runs[(runs["task"] == task) & runs["value"].notna()]
-    columns = (own[name] for name in ("run_id", "name", "seed", "value", "split", "data_name"))
+    scored_runs = runs[(runs["task"] == task) & runs["value"].notna()]
+    columns = (scored_runs[name] for name in ("run_id", "name", "seed", "value", "split", "data_name"))
     return {
         str(run_id): f"{name}{'' if pd.isna(seed) else f', seed {int(seed)}'} · {value:.3f} · {split} · {data} · "
         f"{str(run_id)[-8:]}"
@@ -79,58 +79,61 @@ def run_choices(runs: pd.DataFrame, task: str) -> dict[str, str]:
 
 
 def comparable(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
-    """Return which runs can be compared with this one in pairs."""
+    """Return True per run that can be compared with a run in pairs."""
     return same_labels(runs, run_id)
 
 
 def best_two(runs: pd.DataFrame, task: str) -> tuple[str, str] | None:
-    """The best run on the labels of the task's newest one, validation first, and the best of another solution.
+    """Return ids of the best run and of the best run of another solution, on the labels of the task's newest run.
 
-    Runs of one solution under other seeds are passed over where there is any other; ``None`` below two runs.
+    Runs on val go before those on test. If all runs are of one solution, the second best run is returned. ``None`` is
+    for fewer than two runs.
     """
     if runs.empty:
         return None
-    own = runs[(runs["task"] == task) & runs["value"].notna() & (runs["status"] == "complete")]
-    own = own[own["split"] == "val"] if (own["split"] == "val").any() else own
-    if len(own):  # they come newest first
-        own = own[comparable(own, own["run_id"].iloc[0])].sort_values(["value", "run_id"], ascending=[False, True])
-    if len(own) < 2:
+    candidates = runs[(runs["task"] == task) & runs["value"].notna() & (runs["status"] == "complete")]
+    candidates = candidates[candidates["split"] == "val"] if (candidates["split"] == "val").any() else candidates
+    if len(candidates):  # they come newest first
+        candidates = candidates[comparable(candidates, candidates["run_id"].iloc[0])].sort_values(
+            ["value", "run_id"], ascending=[False, True]
+        )
+    if len(candidates) < 2:
         return None
-    best, rest = own.iloc[0], own.iloc[1:]
+    best, rest = candidates.iloc[0], candidates.iloc[1:]
     different = rest[rest["name"] != best["name"]]
     second = (different if len(different) else rest).iloc[0]
     return str(best["run_id"]), str(second["run_id"])
 
 
 def printed_numbers(published: pd.DataFrame, task: Task, split: str) -> dict[str, Printed]:
-    """Published numbers of a task and split, by key: the board's entries, then the own rows of the papers' tables."""
-    on, found = PUBLISHED_ON[task.name], {}
+    """Return published numbers of a task and split by key: the board's entries, then the papers' own systems."""
+    on, numbers = PUBLISHED_ON[task.name], {}
     entries = published_entries(published, View(task, split, on))
     for row in entries.to_dict("records"):
         source = f"{MARKS[row['kind']][2:]}, edition {row['edition']:.0f}, evidence: {row['evidence']}. {row['source']}"
-        found[row["key"]] = Printed(row["key"], row["label"], task, split, float(row["score"]), on, source)
+        numbers[row["key"]] = Printed(row["key"], row["label"], task, split, float(row["score"]), on, source)
     for line in table_rows():
         if (line.task, line.split) == (task.name, split) and line.own and line.headline is not None:
             source = "; ".join([f"{line.row.paper}, table {line.row.table}, as printed", *line.notes])
             targets = {key: value for key, value in line.values.items() if key[1] in task.targets}
             name = f"{line.system} ({line.row.paper}, table {line.row.table})"
-            found[str(line.row)] = Printed(str(line.row), name, task, split, line.headline, on, source, targets)
-    return found
+            numbers[str(line.row)] = Printed(str(line.row), name, task, split, line.headline, on, source, targets)
+    return numbers
 
 
 def printed_side(published: pd.DataFrame, key: str) -> Printed | None:
-    """The published number of that key, whichever task and split it is of."""
+    """Return the published number of a key, of any task and split; ``None`` for an unknown key."""
     for task in TASKS.values():
         for split in ("val", "test"):
-            found = printed_numbers(published, task, split).get(key)
-            if found is not None:
-                return found
+            number = printed_numbers(published, task, split).get(key)
+            if number is not None:
+                return number
     return None
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting in which two runs differ; texts, ``–`` where a run has no such setting."""
+    """A setting in which two runs differ, as texts; a missing setting is ``–``."""
 
     kind: str
     name: str
@@ -139,8 +142,8 @@ class Setting:
 
 
 def settings_that_differ(a: RunRecord, b: RunRecord) -> list[Setting]:
-    """Everything that decides the result and differs, lists of parts taken apart; the machine's come last."""
-    found = []
+    """Return the settings that decide the result and differ, part by part for lists; those of the machine come last."""
+    settings = []
     for name, of_a, of_b in differing_settings(a, b):
         if name in _ONCE_MORE:
             continue
@@ -148,14 +151,14 @@ def settings_that_differ(a: RunRecord, b: RunRecord) -> list[Setting]:
         if name.startswith("choices.") and _BY_FOLD_PARTS & set(name.split(".")):
             kind = BY_FOLD
         for part, one, other in _taken_apart(name, of_a, of_b):
-            shown = part.removeprefix("recipe.").removeprefix("choices.")  # the kind says so
-            found.append(Setting(kind, shown, short_text(one), short_text(other)))
+            shown = part.removeprefix("recipe.").removeprefix("choices.")  # the kind names it
+            settings.append(Setting(kind, shown, short_text(one), short_text(other)))
     order = ["run", *dict.fromkeys(_KINDS.values()), BY_FOLD, MACHINE]
-    return sorted(found, key=lambda setting: order.index(setting.kind))
+    return sorted(settings, key=lambda setting: order.index(setting.kind))
 
 
 def _taken_apart(name: str, a: Any, b: Any) -> Iterator[tuple[str, Any, Any]]:
-    """What differs inside of lists and mappings; a missing part is ``None``."""
+    """Yield name and both values of each differing part of lists and mappings; a missing part is ``None``."""
     if isinstance(a, Mapping | None) and isinstance(b, Mapping | None) and (a or b):
         one, other = dict(a or {}), dict(b or {})
         for key in dict.fromkeys([*one, *other]):
@@ -173,10 +176,10 @@ def _are_parts(value: Any) -> bool:
 
 
 def score_rows(comparison: Comparison) -> pd.DataFrame:
-    """A row a score, the official one first.
+    """Return one row per score, the official one first.
 
     Returns:
-        ``score, a, b, difference, low, high`` and ``clear``, whether the interval leaves out 0.
+        Columns ``score, a, b, difference, low, high`` and ``clear``, True for an interval that excludes 0.
     """
     rows = pd.DataFrame(
         [
@@ -189,18 +192,18 @@ def score_rows(comparison: Comparison) -> pd.DataFrame:
 
 
 def mover_rows(comparison: Comparison) -> pd.DataFrame:
-    """A row a video, what moves the difference most first: ``video, frames, a, b, moves``."""
+    """Return one row per video, the largest effect on the difference first: ``video, frames, a, b, moves``."""
     rows = [(mover.video, mover.frames, mover.a, mover.b, mover.moves) for mover in comparison.movers]
     return pd.DataFrame(rows, columns=["video", "frames", "a", "b", "moves"])
 
 
 @dataclass(frozen=True)
 class Beyond:
-    """What can be said where one of two is a published number.
+    """A comparison in which at least one side is a published number.
 
     Attributes:
-        rows: ``score, a, b, difference``; the difference is NaN where the two are not comparable.
-        objection: why they are not; empty if they are, as far as is known.
+        rows: columns ``score, a, b, difference``; the difference is NaN if the sides are incomparable.
+        objection: reason why the sides are incomparable; empty without a known reason.
     """
 
     rows: pd.DataFrame
@@ -208,11 +211,13 @@ class Beyond:
 
 
 def beyond_runs(a: Side, b: Side, runs: pd.DataFrame | None = None) -> Beyond:
-    """A run, or a published number, beside a published number: values, and differences where they are allowed.
+    """Compare a run, or a published number, with a published number: values, and differences as far as allowed.
 
     Args:
-        runs: of :meth:`Store.runs`: they tell whether the labels of the run may be those of the published number;
-            without them, the name of the data set alone decides.
+        a: first side.
+        b: second side; at least one of the sides is a published number.
+        runs: rows of :meth:`Store.runs`, which show if the run's labels may be those of the published number; by
+            default, the name of the data set alone decides.
     """
     rows = []
     of_a, of_b = _values(a), _values(b)
@@ -232,17 +237,17 @@ _TUNED = "tuned"
 
 
 def _values(side: Side) -> dict[tuple[str, str], float]:
-    """Scores by metric and target; the official one also as tuned on val, which is what papers print."""
+    """Return scores by metric and target, and the official score tuned on val, as papers print it."""
     if isinstance(side, Printed):
         return {(side.task.metric, "all"): side.score, **side.targets}
     record = side.record
-    found = {(r["metric"], r["target"]): float(r["value"]) for r in record.scores if r["estimate"] == HEADLINE}
+    scores = {(r["metric"], r["target"]): float(r["value"]) for r in record.scores if r["estimate"] == HEADLINE}
     tuned = record.score(TUNED_ON_ALL, TASKS[record.task].metric) if record.task in TASKS else None
-    return found | ({(_TUNED, "all"): float(tuned["value"])} if tuned else {})
+    return scores | ({(_TUNED, "all"): float(tuned["value"])} if tuned else {})
 
 
 def _value(values: Mapping[tuple[str, str], float], key: tuple[str, str], task: Task) -> float | None:
-    # a published score was tuned on the videos it reports, as a rule
+    # a published score is usually tuned on the videos that it reports
     return values.get(key, values.get((task.metric, "all")) if key[0] == _TUNED else None)
 
 
@@ -251,7 +256,7 @@ def _title(key: tuple[str, str], task: Task) -> str:
 
 
 def _objection(a: Side, b: Side) -> str:
-    """Why a difference would mean nothing; empty if it does not."""
+    """Return the reason why a difference of two sides is meaningless; empty for comparable sides."""
     (task_a, split_a, on_a), (task_b, split_b, on_b) = _about(a), _about(b)
     for what, of_a, of_b in (("tasks", task_a, task_b), ("splits", split_a, split_b), ("data", on_a, on_b)):
         if of_a != of_b:
@@ -260,13 +265,13 @@ def _objection(a: Side, b: Side) -> str:
 
 
 def _objection_to_labels(side: Side, runs: pd.DataFrame) -> str:
-    """Return why a run on data of the official name may be on other labels than published numbers; else empty."""
+    """Return the reason to doubt that a run is on the labels of published numbers; empty without a reason."""
     task, split, on = _about(side)
-    found = [] if isinstance(side, Printed) else rankings(runs, task, split, on)
-    joined = beside_published(found)
-    if not found or (joined is not None and side.key in joined.run_ids):
+    rankings_of_data = [] if isinstance(side, Printed) else rankings(runs, task, split, on)
+    joined = beside_published(rankings_of_data)
+    if not rankings_of_data or (joined is not None and side.key in joined.run_ids):
         return ""
-    return f"{why_apart(found, on)} No difference is formed."
+    return f"{why_apart(rankings_of_data, on)} No difference is formed."
 
 
 def _about(side: Side) -> tuple[str, str, str]:

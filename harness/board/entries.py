@@ -26,15 +26,15 @@ COLUMNS = (
     "members", "notes", "videos", "persons", "data_fingerprint", "metric_version", "test_file",
     "tags", "stride", "same_files",
 )  # fmt: skip
-"""What is known of an entry.
+"""Columns of an entry.
 
-Of an entry that stands for several seeds, ``run_id`` and ``key`` are those of the lowest seed, ``members`` all of them;
-``rank_low`` to ``rank_high`` is its rank interval among the runs, ``p_value`` is against the best of
-them, ``classes`` the scores in the task's order, ``official_rank`` that of a competition's leaderboard, ``persons`` the
-number of persons that intervals draw, empty where they draw videos; ``test_file`` how far a run is on the way to a
-submission, in the words of :class:`harness.board.on_test.OnTest`, empty where the board was not asked for it;
-``tags`` are the user's; ``stride`` is the number of frames of which one was encoded, empty where all were;
-``same_files`` names the runs that wrote the very same bytes and have no row of their own.
+``run_id`` and ``key`` of an entry for several seeds are those of the lowest seed; ``members`` holds the ids of all
+seeds. ``rank_low`` to ``rank_high`` is the rank interval among the runs. ``p_value`` compares with the best run.
+``classes`` holds scores in the task's order. ``official_rank`` is the rank on a competition's leaderboard. ``persons``
+is the number of persons that the bootstrap resamples, empty where it resamples videos. ``test_file`` is the state on
+the way to a submission, in the words of :class:`harness.board.on_test.OnTest`; it is filled on request. ``tags`` are
+the user's. ``stride`` is the step between encoded frames, empty where all were encoded. ``same_files`` names the runs
+that wrote the same bytes, and are part of this row.
 """
 
 JUDGES_RUNS = ("encoder", "head", "postprocess")
@@ -43,9 +43,12 @@ JUDGES_PUBLISHED = ("team", "evidence")
 
 @dataclass(frozen=True)
 class View:
-    """Subject of a board. Scores of two views never meet.
+    """The subject of a board. Scores of two views are never compared.
 
     Attributes:
+        task: the task.
+        split: name of the split.
+        data_name: name of the data set.
         labels: short name of the version of the labels, see :class:`harness.board.rankings.Ranking`; empty for that of
             the newest run.
     """
@@ -62,27 +65,28 @@ class View:
 
     @property
     def verified(self) -> bool:
-        """Whether runs of this view are on the very data of the published results.
+        """True if runs of this view are on the data set of the published results.
 
-        Both Aff-Wild2 and DVD are known by their videos, whatever their folder is called.
+        Aff-Wild2 and DVD are recognised by their videos, under any name of the folder.
         """
         return self.data_name == self.published_on
 
     @property
     def drawn(self) -> bool:
-        """Whether a program drew the pictures: ``abaw data synth`` calls its data so."""
+        """True for synthetic images, by the name that ``abaw data synth`` gives its data set."""
         return self.data_name.startswith(SYNTHETIC)
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What entries must be like to be shown.
+    """Conditions on the entries that are shown.
 
     Attributes:
-        accepted: values by column; none accepts all. ``encoder``, ``head`` and ``postprocess`` judge runs, ``team`` and
-            ``evidence`` published results, ``kind`` both.
+        accepted: accepted values by column; an empty list accepts all values. Conditions on ``encoder``, ``head`` and
+            ``postprocess`` apply to runs, those on ``team`` and ``evidence`` to published results, others to both.
         search: words that must all occur.
-        since, until: ISO dates between which a run was made, both included; empty for any time.
+        since: ISO date of the earliest runs; empty for any.
+        until: ISO date of the latest runs, inclusive; empty for any.
     """
 
     accepted: Mapping[str, Sequence[str]]
@@ -92,13 +96,13 @@ class Filters:
 
 
 def tasks_with_entries(runs: pd.DataFrame, published: pd.DataFrame) -> list[str]:
-    """Names of the tasks that have something to show, in the competition's order."""
+    """Return names of the tasks that have entries, in the competition's order."""
     present = set(published["task"]) | (set(runs["task"]) if len(runs) else set())
     return [name for name in TASKS if name in present]
 
 
 def splits_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task) -> list[str]:
-    """Splits of a task that have something to show: val first.
+    """Return the splits of a task that have entries, val first.
 
     The private test set of BAH's editions 10 and 11 has published results alone.
     """
@@ -109,11 +113,16 @@ def splits_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task)
 
 
 def data_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task, split: str) -> list[str]:
-    """Data sets of a task and split, the newest run's first; the published results' own last, unless it has runs."""
+    """Return names of the data sets of a task and split, the newest run's first.
+
+    The data set of the published results comes last, unless it has runs.
+    """
     names: list[str] = []
     if len(runs):
-        own = runs[(runs["task"] == task.name) & (runs["split"] == split)].sort_values("created", ascending=False)
-        names = [str(name) for name in own["data_name"].unique()]
+        runs_of_split = runs[(runs["task"] == task.name) & (runs["split"] == split)].sort_values(
+            "created", ascending=False
+        )
+        names = [str(name) for name in runs_of_split["data_name"].unique()]
     home = PUBLISHED_ON[task.name]
     if home not in names and (_published_of(published, task)["split"] == split).any():
         names.append(home)
@@ -125,8 +134,8 @@ class Versions:
     """Rankings of a view's task, split and data set: one per version of the labels.
 
     Attributes:
-        found: all of them, that of the newest run first; empty where no run has a score.
-        shown: the view's; ``None`` where no run has a score.
+        found: all rankings, that of the newest run first; empty if all runs lack a score.
+        shown: the view's ranking; ``None`` likewise.
     """
 
     found: tuple[Ranking, ...]
@@ -134,7 +143,7 @@ class Versions:
 
     @property
     def published_join(self) -> bool:
-        """Whether published results on the data set of this name may join the view's ranking."""
+        """True if published results on the data set of this name may join the view's ranking."""
         return self.shown is None or self.shown is beside_published(self.found)
 
 
@@ -142,47 +151,47 @@ def versions(runs: pd.DataFrame, view: View) -> Versions:
     """Return the versions of the labels that a view's data set has in the store.
 
     Raises:
-        UnknownNameError: the view names labels that none of its runs was scored on.
+        UnknownNameError: the view names labels that are unknown for its data set.
     """
-    found = tuple(rankings(runs, view.task.name, view.split, view.data_name))
-    return Versions(found, named(found, view.labels))
+    rankings_of_view = tuple(rankings(runs, view.task.name, view.split, view.data_name))
+    return Versions(rankings_of_view, named(rankings_of_view, view.labels))
 
 
 def runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
     """Return the runs that a view lists."""
     if runs.empty:
         return runs
-    own = runs[of_board(runs, view.task.name, view.split, view.data_name)]
-    of_view = versions(own, view)
+    runs_of_data = runs[of_board(runs, view.task.name, view.split, view.data_name)]
+    of_view = versions(runs_of_data, view)
     if of_view.shown is None or len(of_view.found) == 1:
-        return own
-    return own[listed_with(own, of_view.shown, of_view.found)]
+        return runs_of_data
+    return runs_of_data[listed_with(runs_of_data, of_view.shown, of_view.found)]
 
 
 def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
-    """An entry a run; those that can't be ranked have no score, and ``standing`` says why."""
+    """Return one entry per run. ``standing`` is the reason for an empty score of a run that can't be ranked."""
     import pandas as pd
 
     if runs.empty:
         return pd.DataFrame(columns=[*COLUMNS, "setup"])
-    own = runs_of(runs, view).rename(columns={"value": "score", "tuned_on_all": "tuned"})
-    standing = pd.Series(None, index=own.index, dtype=object)
-    standing[own["score"].isna()] = "not scored"
-    standing[_saw_split(own, view)] = f"trained on {view.split}"
-    standing[own["status"] != "complete"] = "not whole"
-    numbers = own[["score", "low", "high", "tuned"]].astype(float).where(standing.isna())
-    own[["score", "low", "high", "tuned"]] = numbers
-    own = own.assign(
+    entries = runs_of(runs, view).rename(columns={"value": "score", "tuned_on_all": "tuned"})
+    standing = pd.Series(None, index=entries.index, dtype=object)
+    standing[entries["score"].isna()] = "not scored"
+    standing[_saw_split(entries, view)] = f"trained on {view.split}"
+    standing[entries["status"] != "complete"] = "not whole"
+    numbers = entries[["score", "low", "high", "tuned"]].astype(float).where(standing.isna())
+    entries[["score", "low", "high", "tuned"]] = numbers
+    entries = entries.assign(
         kind=RUN,
-        key=own["run_id"],
+        key=entries["run_id"],
         standing=standing,
-        optimism=own["tuned"] - own["score"],
-        members=objects(((run_id,) for run_id in own["run_id"]), own.index),
+        optimism=entries["tuned"] - entries["score"],
+        members=objects(((run_id,) for run_id in entries["run_id"]), entries.index),
         seeds=1,
-        notes=own["notes"].map({text: _notes(text) for text in own["notes"].unique()}),
-        tags=own["tags"].map({text: _notes(text) for text in own["tags"].unique()}),
+        notes=entries["notes"].map({text: _notes(text) for text in entries["notes"].unique()}),
+        tags=entries["tags"].map({text: _notes(text) for text in entries["tags"].unique()}),
     )
-    return own.reindex(columns=[*COLUMNS, "setup"])
+    return entries.reindex(columns=[*COLUMNS, "setup"])
 
 
 def ranked(runs: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -200,13 +209,13 @@ def _saw_split(listed: pd.DataFrame, view: View) -> pd.Series[bool]:
 
 
 def unit_of(entries: pd.DataFrame) -> str:
-    """Return what the intervals of entries, or runs, draw: ``person`` or ``video``."""
+    """Return the bootstrap's unit of entries, or runs: ``person`` or ``video``."""
     known = "persons" in entries and bool(entries["persons"].notna().any())
     return "person" if known else "video"
 
 
 def objects(values: Iterable[Any], index: pd.Index[Any]) -> pd.Series[Any]:
-    """A column of whatever: texts and gaps, pairs, lists."""
+    """Return a column of any objects, such as texts and gaps, pairs, or lists."""
     import pandas as pd
 
     return pd.Series(list(values), index, dtype=object)
@@ -217,16 +226,17 @@ def _notes(text: object) -> str | None:
 
 
 def published_entries(published: pd.DataFrame, view: View) -> pd.DataFrame:
-    """Published results of the view's task and split, on whatever data."""
-    found = _published_of(published, view.task)
-    found = found[found["split"] == view.split].rename(columns={"value": "score", "rank": "official_rank"})
-    system = found["system"].fillna("")
-    name = found["team"].where(system == "", found["team"] + ": " + system)
+    """Return the published results of the view's task and split, on any data."""
+    results = _published_of(published, view.task)
+    results = results[results["split"] == view.split].rename(columns={"value": "score", "rank": "official_rank"})
+    system = results["system"].fillna("")
+    name = results["team"].where(system == "", results["team"] + ": " + system)
     key = [
-        f"{k} {e} {n} {s:.4f}" for k, e, n, s in zip(found["kind"], found["edition"], name, found["score"], strict=True)
+        f"{k} {e} {n} {s:.4f}"
+        for k, e, n, s in zip(results["kind"], results["edition"], name, results["score"], strict=True)
     ]
-    label = distinct([f"{n} (ABAW-{e})" for n, e in zip(name, found["edition"], strict=True)], key)
-    return found.assign(name=name, key=key, label=label).reindex(columns=list(COLUMNS))
+    label = distinct([f"{n} (ABAW-{e})" for n, e in zip(name, results["edition"], strict=True)], key)
+    return results.assign(name=name, key=key, label=label).reindex(columns=list(COLUMNS))
 
 
 def _published_of(published: pd.DataFrame, task: Task) -> pd.DataFrame:
@@ -236,19 +246,19 @@ def _published_of(published: pd.DataFrame, task: Task) -> pd.DataFrame:
     ]
 
 
-def together(own: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """Entries of both, ranked together, best first; ``rank`` is empty without a score."""
+def together(run_rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Rank entries of runs and published results together, best first; ``rank`` is empty without a score."""
     import pandas as pd
 
-    # not pandas' concat: what it makes of columns that are empty in one of them differs between versions
-    entries = pd.DataFrame(own.to_dict("records") + others.to_dict("records"), columns=list(COLUMNS))
+    # pandas' concat treats columns that are empty in one of them differently in each version
+    entries = pd.DataFrame(run_rows.to_dict("records") + others.to_dict("records"), columns=list(COLUMNS))
     score = entries["score"].astype(float)
     entries = entries.assign(score=score, rank=score.rank(method="min", ascending=False))
     return entries.sort_values(["rank", "label"], na_position="last").reset_index(drop=True)
 
 
 def filtered(entries: pd.DataFrame, filters: Filters) -> pd.DataFrame:
-    """Entries that pass, in the same order."""
+    """Return the entries that fulfil all conditions, in the same order."""
     import pandas as pd
 
     keep = pd.Series(True, index=entries.index)
@@ -257,11 +267,11 @@ def filtered(entries: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     for column, values in filters.accepted.items():
         if values:
             keep &= spared.get(column, False) | entries[column].isin(list(values))
-    made = pd.to_datetime(entries["created"])
+    created = pd.to_datetime(entries["created"])
     if filters.since:
-        keep &= ~is_run | (made >= pd.Timestamp(filters.since))
+        keep &= ~is_run | (created >= pd.Timestamp(filters.since))
     if filters.until:
-        keep &= ~is_run | (made < pd.Timestamp(filters.until) + pd.Timedelta(days=1))
+        keep &= ~is_run | (created < pd.Timestamp(filters.until) + pd.Timedelta(days=1))
     words = filters.search.lower().split()
     if words:
         text = _text_of(entries)
@@ -275,25 +285,27 @@ def _text_of(entries: pd.DataFrame) -> pd.Series[str]:
 
     parts = entries[["name", "encoder", "head", "postprocess", "source", "evidence", "kind", "notes", "tags"]]
     rows = parts.astype("string").fillna("").itertuples(index=False)
-    members = (" ".join(found) if isinstance(found, tuple) else "" for found in entries["members"])
+    members = (" ".join(ids) if isinstance(ids, tuple) else "" for ids in entries["members"])
     text = [" ".join((*row, ids)).lower() for row, ids in zip(rows, members, strict=True)]
     return pd.Series(text, index=entries.index, dtype=str)
 
 
-def labels(own: pd.DataFrame) -> list[str]:
-    """Names of runs that tell any two apart."""
+def labels(run_rows: pd.DataFrame) -> list[str]:
+    """Return a unique label per run: its name, with seed or number of seeds, and part of its id if necessary."""
     import pandas as pd
 
-    told = [
+    titles = [
         f"{name}, {seeds} seeds" if seeds > 1 else name if pd.isna(seed) else f"{name}, seed {int(seed)}"
-        for name, seed, seeds in zip(own["name"], own["seed"], own["seeds"], strict=True)
+        for name, seed, seeds in zip(run_rows["name"], run_rows["seed"], run_rows["seeds"], strict=True)
     ]
-    return distinct(told, list(own["run_id"]))
+    return distinct(titles, list(run_rows["run_id"]))
 
 
 def distinct(names: list[str], keys: list[str]) -> list[str]:
-    """Names, with as much of the key as tells two equal ones apart."""
+    """Return unique names: equal ones get the end of their key, or the whole key."""
     count = Counter(names)
-    told = [f"{name} · {key[-8:]}" if count[name] > 1 else name for name, key in zip(names, keys, strict=True)]
-    count = Counter(told)
-    return [f"{t} · {key}" if count[t] > 1 else t for t, key in zip(told, keys, strict=True)]
+    distinct_names = [
+        f"{name} · {key[-8:]}" if count[name] > 1 else name for name, key in zip(names, keys, strict=True)
+    ]
+    count = Counter(distinct_names)
+    return [f"{t} · {key}" if count[t] > 1 else t for t, key in zip(distinct_names, keys, strict=True)]

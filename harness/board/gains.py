@@ -1,4 +1,4 @@
-"""Which ingredient helped, and how sure that is: the papers' gains with ours beside them, or ours alone."""
+"""The gain of each ingredient with its interval: the papers' gains beside ours, or ours alone."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from harness.board.rankings import Ranking, named, rankings, rankings_with
 from harness.metrics.interval import percentile_interval
 
 OWN = "own:"
-"""Before a task's name it stands where a paper's table may: our own solutions of that task."""
-_MOST_PAIRS = 60  # of our own runs: a store may hold any number of solutions
+"""Prefix of a task's name, in place of a paper's table, for our own solutions of that task."""
+_MOST_PAIRS = 60  # largest number of pairs of our own runs: a store may hold any number of solutions
 
 
 @dataclass(frozen=True)
 class OwnGain:
-    """What our scores gain, cross-fitted, the mean over pairs.
+    """The gain of our scores, cross-fitted, as the mean over pairs.
 
     Attributes:
-        pairs: of which both are run, on the same labels.
-        interval: of the mean, videos drawn, the same ones for all; ``None`` where there were too few.
+        gain: the mean gain.
+        pairs: number of pairs of systems that were both run, on the same labels.
+        interval: interval of the mean, from replicates with the same videos for all; ``None`` for too few videos.
     """
 
     gain: float
@@ -34,12 +35,12 @@ class OwnGain:
 
 @dataclass(frozen=True)
 class Ingredients:
-    """Of one table.
+    """The ingredients of one table.
 
     Attributes:
-        printed: whether the gains are a paper's; else they are ours.
-        listed: every ingredient with its pairs: those put on top first, the largest mean gain first.
-        way: from plain to full.
+        printed: True for a paper's gains; False for ours.
+        listed: every ingredient with its pairs: added ones before replacing ones, the largest mean gain first.
+        way: steps from the plain to the full system.
         ours: our runs by key of the system.
     """
 
@@ -50,11 +51,11 @@ class Ingredients:
 
     @property
     def unit(self) -> str:
-        """Name of what the intervals draw, ``video`` or ``person``."""
+        """Name of the bootstrap's unit, ``video`` or ``person``."""
         return next((ours.unit for ours in self.ours.values()), "video")
 
     def own(self, steps: Sequence[Step]) -> OwnGain | None:
-        """What our runs gain by the same steps; ``None`` where no pair of them was run."""
+        """Return the gain of our runs over the same steps; ``None`` if all pairs lack a run."""
         pairs = [(self.ours[s.before.key], self.ours[s.after.key]) for s in steps if self._ran(s)]
         if not pairs:
             return None
@@ -66,7 +67,7 @@ class Ingredients:
 
 
 def own_runs(runs: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Scored runs of a task on validation, newest first."""
+    """Return the scored runs of a task on val, newest first."""
     if runs.empty:
         return runs
     keep = (runs["task"] == task) & (runs["split"] == "val") & runs["value"].notna() & (runs["status"] == "complete")
@@ -74,30 +75,36 @@ def own_runs(runs: pd.DataFrame, task: str) -> pd.DataFrame:
 
 
 def data_of_own(runs: pd.DataFrame, task: str) -> list[str]:
-    """Data sets of these runs, that of most solutions first, the newest run's first among equals."""
-    own = own_runs(runs, task)
-    if own.empty:
+    """Return names of the data sets of our runs, that of most solutions first, the newest run's first among equals."""
+    scored_runs = own_runs(runs, task)
+    if scored_runs.empty:
         return []
-    solutions = own.groupby("data_name", sort=False)["name"].nunique()
+    solutions = scored_runs.groupby("data_name", sort=False)["name"].nunique()
     return [str(name) for name in solutions.sort_values(ascending=False, kind="stable").index]
 
 
 def rankings_of_own(runs: pd.DataFrame, task: str, data_name: str) -> list[Ranking]:
-    """Return the rankings of these runs on that data set, that of the newest first."""
-    own = own_runs(runs, task)
-    return rankings_with(own, rankings(runs, task, "val", data_name)) if len(own) else []
+    """Return the rankings of our runs on a data set, that of the newest run first."""
+    scored_runs = own_runs(runs, task)
+    return rankings_with(scored_runs, rankings(runs, task, "val", data_name)) if len(scored_runs) else []
 
 
 def gains_of_task(
     runs: pd.DataFrame, task: str, data_name: str, read_replicates: ReadReplicates, *, labels: str = ""
 ) -> Ingredients:
-    """Of our own solutions of a task on that data set.
+    """Return the ingredients of our own solutions of a task on a data set.
 
     Args:
+        runs: rows of :meth:`Store.runs`.
+        task: name of the task.
+        data_name: name of the data set.
+        read_replicates: :meth:`Store.replicates`, or a function like it.
         labels: name of a ranking of :func:`rankings_of_own`; the first by default.
     """
-    shown, own = named(rankings_of_own(runs, task, data_name), labels), own_runs(runs, task)
-    return of_runs(own[own["run_id"].isin(shown.run_ids)] if shown else own.iloc[:0], read_replicates)
+    shown, scored_runs = named(rankings_of_own(runs, task, data_name), labels), own_runs(runs, task)
+    return of_runs(
+        scored_runs[scored_runs["run_id"].isin(shown.run_ids)] if shown else scored_runs.iloc[:0], read_replicates
+    )
 
 
 def _of(pairs: Sequence[tuple[Ours, Ours]]) -> Interval | None:
@@ -106,13 +113,13 @@ def _of(pairs: Sequence[tuple[Ours, Ours]]) -> Interval | None:
         if before.replicates is None or after.replicates is None or len(before.replicates) != len(after.replicates):
             return None
         drawn.append(after.replicates - before.replicates)
-    if len({len(own) for own in drawn}) > 1:
+    if len({len(difference) for difference in drawn}) > 1:
         return None
     return percentile_interval(np.mean(drawn, axis=0))
 
 
 def of_paper(table: PaperTable, rows: Sequence[Beside]) -> Ingredients:
-    """Of a paper's own rows."""
+    """Return the ingredients of a paper's own systems."""
     systems = table.systems()
     steps = one_step_pairs(systems)
     ours = {row.printed.row.row_id: row.ours for row in rows if row.ours is not None}
@@ -120,33 +127,36 @@ def of_paper(table: PaperTable, rows: Sequence[Beside]) -> Ingredients:
 
 
 def of_runs(runs: pd.DataFrame, read_replicates: ReadReplicates) -> Ingredients:
-    """Of our own solutions.
+    """Return the ingredients of our own solutions.
 
     Args:
-        runs: scored ones of one ranking.
+        runs: scored runs of one ranking.
+        read_replicates: :meth:`Store.replicates`, or a function like it.
     """
     if runs.empty:
         return Ingredients(False, (), (), {})
-    own = newest_setups(runs)
-    means = own.groupby("name")["value"].mean()
-    made = own.drop_duplicates("name").set_index("name")[["encoder", "head", "postprocess"]].sort_index()
-    parts = (made[column].astype(str) for column in made)
+    newest_runs = newest_setups(runs)
+    means = newest_runs.groupby("name")["value"].mean()
+    descriptions = (
+        newest_runs.drop_duplicates("name").set_index("name")[["encoder", "head", "postprocess"]].sort_index()
+    )
+    parts = (descriptions[column].astype(str) for column in descriptions)
     systems = [
         run_system(str(name), str(name), encoder, head, postprocess, float(score))
-        for name, encoder, head, postprocess, score in zip(made.index, *parts, means, strict=True)
+        for name, encoder, head, postprocess, score in zip(descriptions.index, *parts, means, strict=True)
     ]
     steps = one_step_pairs(systems)
     way = waterfall(systems, steps)
-    kept = [*way, *(step for step in steps if step not in way)][:_MOST_PAIRS]
-    names = {system.key for step in kept for system in (step.before, step.after)}
-    ours = summaries(own[own["name"].isin(names)], pd.DataFrame(), read_replicates)
-    return Ingredients(False, _listed(kept), tuple(way), ours)
+    chosen_steps = [*way, *(step for step in steps if step not in way)][:_MOST_PAIRS]
+    names = {system.key for step in chosen_steps for system in (step.before, step.after)}
+    ours = summaries(newest_runs[newest_runs["name"].isin(names)], pd.DataFrame(), read_replicates)
+    return Ingredients(False, _listed(chosen_steps), tuple(way), ours)
 
 
 def _listed(steps: Sequence[Step]) -> tuple[Gain, ...]:
     return tuple(sorted(gains(steps), key=lambda gain: bool(gain.removed)))
 
 
-def stages(found: Ingredients) -> list[System]:
-    """The systems along the way, the plain one first."""
-    return [found.way[0].before, *(step.after for step in found.way)] if found.way else []
+def stages(ingredients: Ingredients) -> list[System]:
+    """Return the systems along the way, the plain one first."""
+    return [ingredients.way[0].before, *(step.after for step in ingredients.way)] if ingredients.way else []

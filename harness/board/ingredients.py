@@ -1,4 +1,4 @@
-"""What each ingredient adds: pairs of systems that differ in one, and the way from a plain system to the full one."""
+"""Gains of ingredients: pairs of systems that differ in one, and the way from a plain system to the full one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from statistics import fmean
 
 ENCODER, HEAD, VARIANT = range(3)
 _PLAIN = "plain"
-# these words of a run's post-processing are followed by how their constant was found, which is not one of its own
+# a run's description of post-processing continues after these words with the origin of their constant
 _WITH_CONSTANT = ("smoothed", "median", "filtered")
 
 INGREDIENTS = {
@@ -54,10 +54,13 @@ INGREDIENTS = {
 
 @dataclass(frozen=True)
 class System:
-    """Something with a score that is made of ingredients.
+    """A system with a score, as a set of ingredients.
 
     Attributes:
-        parts: the encoders, the parts of the head, and all else, in this order.
+        key: identity of the system.
+        name: name for tables.
+        parts: the encoders, the parts of the head, and all other ingredients, in this order.
+        score: official score.
     """
 
     key: str
@@ -68,11 +71,13 @@ class System:
 
 @dataclass(frozen=True)
 class Step:
-    """From one system to another that differs in one ingredient.
+    """A pair of systems that differ in one ingredient.
 
     Attributes:
+        before: the system without the ingredient.
+        after: the system with it.
         added: the ingredient.
-        removed: what it stands in place of; empty where it was put on top.
+        removed: the ingredient that it replaces; empty if it was added.
     """
 
     before: System
@@ -82,7 +87,7 @@ class Step:
 
     @property
     def gain(self) -> float:
-        """What the score gains."""
+        """Difference of the scores, after minus before."""
         return self.after.score - self.before.score
 
 
@@ -96,19 +101,19 @@ class Gain:
 
     @property
     def mean(self) -> float:
-        """What it adds on average."""
+        """Mean gain over the pairs."""
         return fmean(step.gain for step in self.steps)
 
 
 def paper_system(key: str, name: str, encoder: str, head: str, variant: str, score: float) -> System:
-    """A row of a paper's table, whose parts are written ``clip+wav2vec2``."""
+    """Return the system of a row of a paper's table, whose parts are written ``clip+wav2vec2``."""
     sets = (frozenset(part.split("+")) - {"", _PLAIN} for part in (encoder, head, variant))
     return System(key, name, tuple(sets), score)  # type: ignore[arg-type]
 
 
 def run_system(key: str, name: str, encoder: str, head: str, postprocess: str, score: float) -> System:
-    """A run, whose parts are written for people: ``gaps filled, GLA, smoothed, window chosen``."""
-    # two streams with the same head are one head more only in name
+    """Return the system of a run, whose parts are written for people: ``gaps filled, GLA, smoothed, window chosen``."""
+    # a second stream with the same head adds no ingredient
     heads = frozenset(head.split(" + "))
     return System(key, name, (frozenset(encoder.split(" + ")), heads, frozenset(_steps_of(postprocess))), score)
 
@@ -116,31 +121,31 @@ def run_system(key: str, name: str, encoder: str, head: str, postprocess: str, s
 def _steps_of(postprocess: str) -> Iterable[str]:
     words = postprocess.split(", ")
     for before, word in zip(["", *words], words, strict=False):
-        # blending comes with a second encoder: it is no ingredient besides
+        # blending comes with a second encoder, and is not counted as another ingredient
         if before not in _WITH_CONSTANT and word and not word.startswith("blended"):
             yield word
 
 
 def one_step_pairs(systems: Sequence[System]) -> list[Step]:
-    """Every pair that differs in one ingredient, the largest gain first.
+    """Return every pair of systems that differ in one ingredient, the largest gain first.
 
-    Of two systems with the same parts the first counts. Where one ingredient was put on top, the gain may be a loss;
-    where one stands in place of another, the better one is taken to replace the other. What may replace what: encoders
-    that are alone, heads, and else what is spelled with a word in common, ``thr0.5`` and ``best-thr``.
+    The first of two systems with the same parts counts. The gain of an added ingredient may be negative. In a
+    replacement, the better ingredient replaces the worse one. Replacements are pairs of single encoders, pairs of
+    heads, and pairs of other ingredients whose names share a word, such as ``thr0.5`` and ``best-thr``.
     """
-    own: dict[tuple[frozenset[str], ...], System] = {}
+    systems_by_parts: dict[tuple[frozenset[str], ...], System] = {}
     for system in systems:
-        if system.parts[0]:  # without an encoder nobody knows what it is
-            own.setdefault(system.parts, system)
+        if system.parts[0]:  # a system without an encoder is unknown
+            systems_by_parts.setdefault(system.parts, system)
     steps: list[Step] = []
     without: dict[tuple[int, tuple[frozenset[str], ...]], list[tuple[str, System]]] = defaultdict(list)
-    for parts, system in own.items():
+    for parts, system in systems_by_parts.items():
         for place, names in enumerate(parts):
             for name in sorted(names):
                 rest = (*parts[:place], names - {name}, *parts[place + 1 :])
-                # an encoder or a head on top of none at all: that part of the other one is not known
-                if rest in own and (rest[place] or place == VARIANT):
-                    steps.append(Step(own[rest], system, name))
+                # a system without an encoder or head leaves that part unknown: it makes no pair
+                if rest in systems_by_parts and (rest[place] or place == VARIANT):
+                    steps.append(Step(systems_by_parts[rest], system, name))
                 if place != ENCODER or not rest[place]:
                     without[place, rest].append((name, system))
     for (place, _), same in without.items():
@@ -157,19 +162,19 @@ def _words(name: str) -> set[str]:
 
 
 def gains(steps: Sequence[Step]) -> list[Gain]:
-    """Ingredients with all the pairs that differ in them, the largest mean gain first."""
-    found: dict[tuple[str, str], list[Step]] = defaultdict(list)
+    """Return the ingredients with all pairs that differ in them, the largest mean gain first."""
+    pairs: dict[tuple[str, str], list[Step]] = defaultdict(list)
     for step in steps:
-        # put in place of each other both ways, by turns: one ingredient, whose gain has a sign
-        if (step.removed, step.added) in found:
+        # pairs in both directions count as one replacement, whose gain has a sign
+        if (step.removed, step.added) in pairs:
             step = Step(step.after, step.before, step.removed, step.added)
-        found[step.added, step.removed].append(step)
-    listed = [_better_way(Gain(added, removed, tuple(of_it))) for (added, removed), of_it in found.items()]
+        pairs[step.added, step.removed].append(step)
+    listed = [_better_way(Gain(added, removed, tuple(of_it))) for (added, removed), of_it in pairs.items()]
     return sorted(listed, key=lambda gain: -gain.mean)
 
 
 def _better_way(gain: Gain) -> Gain:
-    """Of two that replace each other, the one that is better on average first."""
+    """Return a replacement in the direction in which its mean gain is positive."""
     if not gain.removed or gain.mean >= 0:
         return gain
     turned = (Step(step.after, step.before, step.removed, step.added) for step in gain.steps)
@@ -177,9 +182,9 @@ def _better_way(gain: Gain) -> Gain:
 
 
 def waterfall(systems: Sequence[System], steps: Sequence[Step]) -> list[Step]:
-    """The longest way to the best system, a step an ingredient, each bringing it nearer; empty where there is none.
+    """Return the longest way to the best system, one ingredient per step, each step nearer to it; it may be empty.
 
-    Of ways of one length the one that starts highest is taken, then the one whose rows come first.
+    Among ways of one length, the one with the highest first score is taken, then the one whose rows come first.
     """
     if not steps:
         return []
@@ -201,4 +206,4 @@ def waterfall(systems: Sequence[System], steps: Sequence[Step]) -> list[Step]:
 
 
 def _distance(system: System, target: System) -> int:
-    return sum(len(own ^ its) for own, its in zip(system.parts, target.parts, strict=True))
+    return sum(len(here ^ there) for here, there in zip(system.parts, target.parts, strict=True))

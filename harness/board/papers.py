@@ -73,20 +73,20 @@ class PaperTable:
 
     @property
     def targets(self) -> tuple[tuple[str, str], ...]:
-        """Metric and name of every class or dimension that the table prints."""
+        """Metric and name of every class or dimension in the table."""
         return tuple(dict.fromkeys(key for row in self.rows for key in row.values if key[1] != "all"))
 
     @property
     def on(self) -> str:
-        """The data set that it is on; empty for tasks that we have no solutions for."""
+        """Name of the table's data set; empty for tasks without solutions."""
         return PUBLISHED_ON.get(self.task, "")
 
     def score(self, row: TableRow) -> float | None:
-        """A row's score by :attr:`metric`."""
+        """Return a row's score by :attr:`metric`; ``None`` where it is not printed."""
         return row.values.get((self.metric, "all"))
 
     def systems(self) -> list[System]:
-        """The paper's own rows as they are made of ingredients."""
+        """Return the systems of the paper's own rows, with their ingredients."""
         scored = ((row, self.score(row)) for row in self.rows if row.own)
         return [
             paper_system(row.row.row_id, row.system, row.encoder, row.head, row.variant, score)
@@ -97,11 +97,11 @@ class PaperTable:
 
 @functools.cache
 def paper_tables() -> dict[str, PaperTable]:
-    """Every table by its key, the newer paper's first."""
-    found: dict[tuple[str, str], list[TableRow]] = {}
+    """Return every table by its key, the newer paper's first."""
+    rows_by_table: dict[tuple[str, str], list[TableRow]] = {}
     for row in table_rows():
-        found.setdefault((row.row.paper, row.row.table), []).append(row)
-    tables = (PaperTable(paper, number, tuple(rows)) for (paper, number), rows in found.items())
+        rows_by_table.setdefault((row.row.paper, row.row.table), []).append(row)
+    tables = (PaperTable(paper, number, tuple(rows)) for (paper, number), rows in rows_by_table.items())
     return {table.key: table for table in tables}
 
 
@@ -110,14 +110,20 @@ class Ours:
     """One solution over its seeds, on one split of one data set.
 
     Attributes:
-        run_ids, seeds: one each a run, of the newest set-up: nothing differs but the seed.
-        mean: of the cross-fitted scores; ``sd`` their standard deviation (ddof 1), ``None`` for a single one.
-        interval: of the mean, videos drawn, the same ones for all seeds; ``None`` where there were too few.
-        tuned: mean of what the same runs score tuned and reported on the same videos.
+        solution: name of the solution.
+        run_ids: ids of the runs of the newest set-up, which differ in the seed alone.
+        seeds: seeds of these runs.
+        mean: mean of the cross-fitted scores.
+        sd: standard deviation of these scores (ddof 1); ``None`` for a single one.
+        interval: interval of the mean, from replicates with the same videos for all seeds; ``None`` for too few videos.
+        tuned: mean of the same runs' scores tuned on the videos that they are reported on; ``None`` if the runs chose
+            no constants.
+        constant: score of the best constant prediction.
+        fingerprint: hash of the labels.
         targets: mean score by metric and class, or dimension.
-        replicates: mean score of each bootstrap sample of videos, or of persons.
-        unit: what the bootstrap draws, ``video`` or ``person``.
-        metric: name of the score that ``mean`` is of.
+        replicates: mean score of each bootstrap replicate.
+        unit: unit that the bootstrap resamples, ``video`` or ``person``.
+        metric: name of the score.
     """
 
     solution: str
@@ -136,7 +142,7 @@ class Ours:
 
     @classmethod
     def of(cls, solution: str, summary: SeedSummary | None, fingerprint: str) -> Self | None:
-        """Return the same of runs that were just made; ``None`` where all failed."""
+        """Return the summary of runs that were just made; ``None`` if all failed."""
         if summary is None:
             return None
         ends = None if summary.low is None or summary.high is None else (summary.low, summary.high)
@@ -146,7 +152,7 @@ class Ours:
 
     @property
     def like_papers(self) -> float:
-        """The score that papers report: tuned on the videos it is reported on, where anything was chosen."""
+        """Score as papers report it: tuned on the reported videos, if the runs chose constants, else the mean."""
         return self.mean if self.tuned is None else self.tuned
 
 
@@ -155,15 +161,16 @@ class Beside:
     """A row of a paper's table with ours beside it.
 
     Attributes:
-        solution: the solution that reproduces it; empty if there is none.
-        ours: it was run; ``None`` if not.
-        constants: the same with the paper's own constants, so that nothing was chosen.
-        variants: other variants that were run, such as by the paper's text or its authors' code.
-        variant_names: all other variants there are.
-        failure: why the last try came to nothing, where it was tried and not run.
-        apart: why ours is not compared with the paper's though the data set has the official name; else empty.
-        needs: weights, features or packages that the last try lacked, ``needs weights enet_b0_8_best_vgaf``: nothing
-            failed; else empty.
+        printed: the row as the paper prints it.
+        paper: the paper's score.
+        solution: name of the solution that reproduces the row; may be empty.
+        ours: summary of the solution's runs; ``None`` without a run.
+        constants: summary of the runs with the paper's own constants.
+        failure: message of the last try's error, for a solution without a run.
+        apart: reason why ours is not compared with the paper's score although the data set has the official name.
+        variants: summaries of other variants that were run, such as that of the paper's text or its authors' code.
+        variant_names: names of all other variants.
+        needs: weights, features or packages that the last try lacked, such as ``needs weights enet_b0_8_best_vgaf``.
     """
 
     printed: TableRow
@@ -180,11 +187,11 @@ class Beside:
 
 @functools.cache
 def _solutions_of_rows() -> dict[PaperRow, tuple[str, str]]:
-    """For each row the solution that reproduces it, and that with the paper's own constants, empty if there is none."""
+    """Return by row the solution that reproduces it, and its variant with the paper's constants, which may be empty."""
     entries = solution_entries().values()
-    own = {entry.row: entry.name for entry in entries if entry.row is not None and not entry.variant_of}
+    solutions = {entry.row: entry.name for entry in entries if entry.row is not None and not entry.variant_of}
     constants = {entry.variant_of: entry.name for entry in entries if entry.row is not None and entry.variant_of}
-    return {row: (name, constants.get(name, "")) for row, name in own.items()}
+    return {row: (name, constants.get(name, "")) for row, name in solutions.items()}
 
 
 @functools.cache
@@ -199,27 +206,27 @@ def _variants_of_rows() -> dict[PaperRow, tuple[str, ...]]:
 
 
 def solution_of(row: PaperRow) -> str:
-    """The solution that reproduces a row; empty if there is none."""
+    """Return the solution that reproduces a row; empty for a row without one."""
     return _solutions_of_rows().get(row, ("", ""))[0]
 
 
 def data_of_table(table: PaperTable, runs: pd.DataFrame) -> list[str]:
-    """Data sets that any of its solutions was run on: the paper's own first, then the newest run's."""
-    own = runs_of(table, runs)
-    if own.empty:
+    """Return the data sets that a table's solutions were run on: the paper's own first, then the newest run's."""
+    table_runs = runs_of(table, runs)
+    if table_runs.empty:
         return []
-    names = [str(name) for name in own.sort_values("created", ascending=False)["data_name"].unique()]
+    names = [str(name) for name in table_runs.sort_values("created", ascending=False)["data_name"].unique()]
     return sorted(names, key=lambda name: name != table.on)
 
 
 def rankings_of_table(table: PaperTable, runs: pd.DataFrame, data_name: str) -> list[Ranking]:
-    """Return the rankings on that data set that any run of the table's solutions is in, the newest run's first."""
-    own = runs_of(table, runs)
-    return rankings_with(own, rankings(runs, table.task, table.split, data_name)) if len(own) else []
+    """Return the rankings on a data set with any run of the table's solutions, the newest run's first."""
+    table_runs = runs_of(table, runs)
+    return rankings_with(table_runs, rankings(runs, table.task, table.split, data_name)) if len(table_runs) else []
 
 
 def runs_of(table: PaperTable, runs: pd.DataFrame) -> pd.DataFrame:
-    """Scored runs of the table's solutions on its split."""
+    """Return the scored runs of the table's solutions on its split."""
     both = (_solutions_of_rows(), _variants_of_rows())
     names = [name for row in table.rows for known in both for name in known.get(row.row, ()) if name]
     if runs.empty or not names:
@@ -238,58 +245,66 @@ def beside(
     *,
     labels: str = "",
 ) -> list[Beside]:
-    """Every row of a table with ours on that data set, in print order.
+    """Return every row of a table with our runs on a data set, in print order.
 
     Args:
-        runs, targets, failures: of :class:`Store`.
-        read_replicates: :meth:`Store.replicates`, or alike.
+        table: the paper's table.
+        runs: rows of :meth:`Store.runs`.
+        targets: rows of :meth:`Store.targets`.
+        data_name: name of the data set of our runs.
+        read_replicates: :meth:`Store.replicates`, or a function like it.
+        failures: rows of :meth:`Store.failures`.
         labels: name of a ranking of :func:`rankings_of_table`; the first by default.
     """
     shown = named(rankings_of_table(table, runs, data_name), labels)
-    own = runs_of(table, runs)
-    found = summaries(own[own["run_id"].isin(shown.run_ids)] if shown else own.iloc[:0], targets, read_replicates)
+    table_runs = runs_of(table, runs)
+    summary_by_solution = summaries(
+        table_runs[table_runs["run_id"].isin(shown.run_ids)] if shown else table_runs.iloc[:0], targets, read_replicates
+    )
     apart = _why_apart(table, runs, data_name, shown)
     reasons = _reasons(table, failures)
     rows = []
     for row in table.rows:
         solution, constants = _solutions_of_rows().get(row.row, ("", ""))
-        ours = found.get(solution)
+        ours = summary_by_solution.get(solution)
         failure, needs = ("", "") if ours else reasons.get(solution, ("", ""))
         names = _variants_of_rows().get(row.row, ())
-        variants = tuple(found[name] for name in names if name in found)
-        score, ours_constants = table.score(row), found.get(constants)
+        variants = tuple(summary_by_solution[name] for name in names if name in summary_by_solution)
+        score, ours_constants = table.score(row), summary_by_solution.get(constants)
         rows.append(Beside(row, score, solution, ours, ours_constants, failure, apart, variants, names, needs))
     return rows
 
 
 def unit_of_rows(rows: Sequence[Beside]) -> str:
-    """Return what the intervals of our runs beside a table draw, ``video`` or ``person``."""
+    """Return the bootstrap's unit of our runs beside a table, ``video`` or ``person``."""
     return next((row.ours.unit for row in rows if row.ours), "video")
 
 
 def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ranking | None) -> str:
-    """Return why ours, on data of the official name, is not compared with the paper's; empty if it is."""
+    """Return the reason why ours, on data of the official name, is not compared with the paper's; empty without one."""
     if shown is None or data_name != table.on:
         return ""
-    found = rankings(runs, table.task, table.split, data_name)
-    joined = beside_published(found)
-    return "" if joined is not None and joined.labels == shown.labels else why_apart(found, data_name)
+    rankings_of_data = rankings(runs, table.task, table.split, data_name)
+    joined = beside_published(rankings_of_data)
+    return "" if joined is not None and joined.labels == shown.labels else why_apart(rankings_of_data, data_name)
 
 
 def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
-    """Return why a solution came to nothing on this split the last time, and what it lacked, by name."""
+    """Return the last error's message and the missing needs of each failed solution on this split, by name."""
     if failures is None or failures.empty:
         return {}
-    own = failures[(failures["task"] == table.task) & (failures["split"] == table.split)]
-    own = own.drop_duplicates("name")  # they come newest first
-    return {str(row["name"]): (str(row["reason"]), needs_in_words(row)) for row in own.to_dict("records")}
+    table_failures = failures[(failures["task"] == table.task) & (failures["split"] == table.split)]
+    table_failures = table_failures.drop_duplicates("name")  # they come newest first
+    return {str(row["name"]): (str(row["reason"]), needs_in_words(row)) for row in table_failures.to_dict("records")}
 
 
 def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_replicates: ReadReplicates) -> dict[str, Ours]:
-    """Each solution over its seeds, by name; of several set-ups the one of the newest run.
+    """Summarise each solution over the seeds of its newest set-up, by name.
 
     Args:
-        runs: scored ones of one ranking.
+        runs: scored runs of one ranking.
+        targets: rows of :meth:`Store.targets`.
+        read_replicates: :meth:`Store.replicates`, or a function like it.
     """
     if runs.empty:
         return {}
@@ -300,35 +315,39 @@ def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_replicates: ReadRe
 
 
 def newest_setups(runs: pd.DataFrame) -> pd.DataFrame:
-    """Of each solution the runs of one set-up, that of its newest run; by name and seed."""
-    # a store of an earlier version knows no set-ups: there each run stands for itself
+    """Return per solution the runs of the newest run's set-up, sorted by name and seed."""
+    # in a store of an earlier version, set-ups are unknown, and each run is its own
     runs = runs.assign(setup=runs["setup"].fillna(runs["run_id"])).sort_values("created", ascending=False)
     newest = runs.drop_duplicates("name").set_index("name")[["setup", "metric_version"]]
     same = (runs[["setup", "metric_version"]].to_numpy() == newest.loc[runs["name"]].to_numpy()).all(axis=1)
-    found: pd.DataFrame = runs[same].drop_duplicates(["name", "seed"]).sort_values(["name", "seed"])
-    return found
+    newest_runs: pd.DataFrame = runs[same].drop_duplicates(["name", "seed"]).sort_values(["name", "seed"])
+    return newest_runs
 
 
 def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, replicates: Replicates) -> Ours:
     ids = [str(run_id) for run_id in runs["run_id"]]
-    found = mean_over_seeds(list(runs["value"]), [replicates[run_id] for run_id in ids if run_id in replicates])
+    over_seeds = mean_over_seeds(list(runs["value"]), [replicates[run_id] for run_id in ids if run_id in replicates])
     of_target: dict[tuple[str, str], float] = {}
     if len(targets):
-        own = targets[targets["run_id"].isin(ids)].groupby(["metric", "target"], as_index=False)["value"].mean()
-        of_target = dict(zip(zip(own["metric"], own["target"], strict=True), own["value"], strict=True))
+        target_means = (
+            targets[targets["run_id"].isin(ids)].groupby(["metric", "target"], as_index=False)["value"].mean()
+        )
+        of_target = dict(
+            zip(zip(target_means["metric"], target_means["target"], strict=True), target_means["value"], strict=True)
+        )
     tuned, constant = runs["tuned_on_all"], runs["constant"].iloc[0]
     return Ours(
         solution=name,
         run_ids=tuple(ids),
         seeds=tuple(int(seed) for seed in runs["seed"].dropna()),
-        mean=found.mean,
-        sd=found.sd,
-        interval=None if found.low is None or found.high is None else (found.low, found.high),
+        mean=over_seeds.mean,
+        sd=over_seeds.sd,
+        interval=None if over_seeds.low is None or over_seeds.high is None else (over_seeds.low, over_seeds.high),
         tuned=float(tuned.mean()) if tuned.notna().all() else None,
         constant=None if pd.isna(constant) else float(constant),
         fingerprint=str(runs["data_fingerprint"].iloc[0]),
         targets=of_target,
-        replicates=found.replicates,
+        replicates=over_seeds.replicates,
         unit=unit_of(runs),
         metric=TASKS[str(runs["task"].iloc[0])].metric,
     )

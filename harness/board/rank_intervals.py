@@ -18,37 +18,37 @@ from harness.store.store import Replicates
 
 _TIED_FROM = 0.05
 _RANKED_AT_ONCE = 500_000  # numbers: few enough for a processor's cache
-_RANKED = 2_000_000  # numbers: all replicates of 200 runs; of a thousand, 2,000 say the same within a rank or so
+_RANKED = 2_000_000  # numbers: all replicates of 200 runs; for 1,000 runs, 2,000 replicates agree to about one rank
 
 
-def with_rank_intervals(own: pd.DataFrame, replicates: Replicates) -> pd.DataFrame:
-    """Return entries with rank interval and p-value against the best run, and in words how each compares with it.
+def with_rank_intervals(entries: pd.DataFrame, replicates: Replicates) -> pd.DataFrame:
+    """Return entries with rank interval, p-value against the best run, and the standing in words.
 
     Args:
-        own: runs of one ranking, or means over seeds; those that were scored take a rank.
-        replicates: by ``key``; a run without any takes a rank alone.
+        entries: runs of one ranking, or means over seeds; those with a score take a rank.
+        replicates: bootstrap replicates by ``key``; only entries with replicates get an interval.
     """
-    own = own.reset_index(drop=True).assign(rank_low=np.nan, rank_high=np.nan, p_value=np.nan)
-    scored = own[own["score"].notna()]
+    entries = entries.reset_index(drop=True).assign(rank_low=np.nan, rank_high=np.nan, p_value=np.nan)
+    scored = entries[entries["score"].notna()]
     first = scored["score"].astype(float).idxmax() if len(scored) else None
     known = scored.index[scored["key"].isin(list(replicates))]
     if len(known):
         table = np.stack([replicates[key] for key in scored.loc[known, "key"]])
-        own.loc[known, ["rank_low", "rank_high"]] = np.column_stack(rank_intervals(table)).astype(float)
+        entries.loc[known, ["rank_low", "rank_high"]] = np.column_stack(rank_intervals(table)).astype(float)
         is_first = np.asarray(known == first)
         if is_first.any():
             best, units = table[is_first][0], _units(scored.iloc[0])
             differences = (np.subtract(best, row, dtype=np.float64) for row in table[~is_first])
-            own.loc[known[~is_first], "p_value"] = [p_value(difference, units) for difference in differences]
+            entries.loc[known[~is_first], "p_value"] = [p_value(difference, units) for difference in differences]
     standing = [
         "best" if index == first else text if pd.isna(p) else _in_words(p)
-        for index, text, p in zip(own.index, own["standing"], own["p_value"], strict=True)
+        for index, text, p in zip(entries.index, entries["standing"], entries["p_value"], strict=True)
     ]
-    return own.assign(standing=objects(standing, own.index), tied=own["p_value"] >= _TIED_FROM)
+    return entries.assign(standing=objects(standing, entries.index), tied=entries["p_value"] >= _TIED_FROM)
 
 
 def _units(entry: pd.Series[Any]) -> int:
-    """Return how many videos, or persons, the draws of a run drew."""
+    """Return the number of videos, or persons, that the bootstrap of a run resamples."""
     persons = entry.get("persons")
     return int(entry["videos"] if persons is None or pd.isna(persons) else persons)
 
@@ -58,9 +58,9 @@ def _in_words(p: float) -> str:
 
 
 def rank_intervals(replicates: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Return the ranks that runs take in 95 % of the replicates, the best is 1; equal scores share a rank.
+    """Return the ranks that runs take in 95 % of the replicates; the best rank is 1, and equal scores share a rank.
 
-    Of more than 200 runs only the first replicates are ranked, so that nobody waits for it.
+    For more than 200 runs only the first replicates are ranked, to save time.
 
     Args:
         replicates: scores ``(n_runs, replicates)``.
@@ -84,30 +84,30 @@ def rank_intervals(replicates: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.
 
 
 def leading(entries: pd.DataFrame) -> pd.DataFrame:
-    """The best run and the others that have a score, best first; nothing where no run has a score.
+    """Return the runs with a score, the best first; the result may be empty.
 
     Args:
-        entries: of a board.
+        entries: entries of a board.
     """
     scored = entries[(entries["kind"] == RUN) & entries["score"].notna()]
     return scored.sort_values("standing", key=lambda standing: standing != "best", kind="stable")
 
 
 def leader(entries: pd.DataFrame) -> str:
-    """What a hurried reader wants to know, in a line or two: which run leads, and whether it really does; or nothing.
+    """Return a sentence or two on the best run, and on the runs that can't be separated from it; or an empty text.
 
     Args:
-        entries: of a board.
+        entries: entries of a board.
     """
     runs = leading(entries)
     if runs.empty:
         return ""
     first, judged = runs.iloc[0], runs["p_value"].notna()
     interval = "" if pd.isna(first["low"]) else f" [{first['low']:.3f}, {first['high']:.3f}]"
-    said = f"Best run: {first['label']}, {first['score']:.3f}{interval}."
+    sentence = f"Best run: {first['label']}, {first['score']:.3f}{interval}."
     others, tied = int(judged.sum()), int((judged & runs["tied"].eq(True)).sum())
     if not others:
-        return said
+        return sentence
     if tied:
         who = (
             f"Of the {others} others, {tied}"
@@ -117,5 +117,7 @@ def leader(entries: pd.DataFrame) -> str:
             else f"All {tied} others"
         )
         is_, it = ("is", "it") if tied == 1 else ("are", "them")
-        return f"{said} {who} {is_} tied with it: these videos can't tell {it} from the best (paired, p ≥ 0.05)."
-    return f"{said} It is better than {'the other run' if others == 1 else f'each of the {others} others'} (p < 0.05)."
+        return f"{sentence} {who} {is_} tied with it: these videos can't tell {it} from the best (paired, p ≥ 0.05)."
+    return (
+        f"{sentence} It is better than {'the other run' if others == 1 else f'each of the {others} others'} (p < 0.05)."
+    )

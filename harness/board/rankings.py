@@ -88,11 +88,13 @@ class OtherLabels:
 
 
 def rankings(runs: pd.DataFrame, task: str, split: str, data_name: str) -> list[Ranking]:
-    """Return the rankings of one board, that of the newest run first; none where no run has a score.
+    """Return the rankings of one board, that of the newest run first; an empty list if all runs lack a score.
 
     Args:
-        runs: of :meth:`harness.store.store.Store.runs`.
-        task: short name.
+        runs: rows of :meth:`harness.store.store.Store.runs`.
+        task: short name of the task.
+        split: name of the split.
+        data_name: name of the data set.
     """
     if runs.empty:
         return []
@@ -104,138 +106,145 @@ def rankings(runs: pd.DataFrame, task: str, split: str, data_name: str) -> list[
     identities = [_labels_of(scored), *(scored[column] for column in _OF_LABELS[1:])]
     counts = scored["labelled_frames"]
     if all(len(identity.unique()) == 1 for identity in identities) and counts.nunique() < 2:
-        return [_ranking(scored)]  # as a rule; grouping takes longer
-    # whatever a record claims, labels of which there are more are other ones
+        return [_ranking(scored)]  # the usual case; grouping takes longer
+    # labels of another number differ, even where a record claims the same hash
     identities.append(counts.fillna(counts.groupby(identities, dropna=False).transform("first")))
-    found = [_ranking(same) for _, same in scored.groupby(identities, sort=False, dropna=False)]
-    return [_told_apart(ranking, found) for ranking in found]
+    rankings_of_board = [_ranking(same) for _, same in scored.groupby(identities, sort=False, dropna=False)]
+    return [_told_apart(ranking, rankings_of_board) for ranking in rankings_of_board]
 
 
-def rankings_with(runs: pd.DataFrame, found: Sequence[Ranking]) -> list[Ranking]:
-    """Return the rankings that any of these runs is in, in the same order.
+def rankings_with(runs: pd.DataFrame, rankings_of_board: Sequence[Ranking]) -> list[Ranking]:
+    """Return the rankings that hold any of these runs, in the same order.
 
     Args:
-        runs: some of a board's.
-        found: all rankings of the board.
+        runs: some runs of a board.
+        rankings_of_board: all rankings of the board.
     """
-    wanted = set(runs["run_id"])
-    return [ranking for ranking in found if not wanted.isdisjoint(ranking.run_ids)]
+    ids = set(runs["run_id"])
+    return [ranking for ranking in rankings_of_board if not ids.isdisjoint(ranking.run_ids)]
 
 
-def named(found: Sequence[Ranking], labels: str) -> Ranking | None:
-    """Return the ranking on the labels of that name; the first where no name is given, ``None`` if there is none.
+def named(rankings_of_board: Sequence[Ranking], labels: str) -> Ranking | None:
+    """Return the ranking on the labels of a name; an empty name stands for the first ranking.
+
+    Returns:
+        The ranking; ``None`` for a board without rankings.
 
     Raises:
-        UnknownNameError: there are others, but none of that name.
+        UnknownNameError: the board has only rankings on labels of other names.
     """
-    if not labels or not found:
-        return found[0] if found else None
-    by_name = {ranking.labels: ranking for ranking in found}
+    if not labels or not rankings_of_board:
+        return rankings_of_board[0] if rankings_of_board else None
+    by_name = {ranking.labels: ranking for ranking in rankings_of_board}
     if labels not in by_name:
         raise UnknownNameError("version of the labels", labels, by_name)
     return by_name[labels]
 
 
 def of_board(runs: pd.DataFrame, task: str, split: str, data_name: str) -> pd.Series[bool]:
-    """Return which runs are of one task, split and data set, on whatever labels."""
+    """Return True per run of one task, split and data set, on any labels."""
     import pandas as pd
 
-    wanted = zip(_OF_A_BOARD, (task, split, data_name), strict=True)
+    conditions = zip(_OF_A_BOARD, (task, split, data_name), strict=True)
     keep = pd.Series(True, index=runs.index)
-    for column, value in wanted:
+    for column, value in conditions:
         keep &= runs[column] == value
     return keep
 
 
-def listed_with(runs: pd.DataFrame, ranking: Ranking, found: Sequence[Ranking]) -> pd.Series[bool]:
-    """Return which runs of a board are listed in one ranking.
+def listed_with(runs: pd.DataFrame, ranking: Ranking, rankings_of_board: Sequence[Ranking]) -> pd.Series[bool]:
+    """Return True per run of a board that is listed with one ranking.
 
-    A run without a score takes no rank, so it is listed with every ranking; with one alone if it saw those labels.
+    A run without a score is listed with every ranking, or, if its labels are known, with the ranking on these labels.
 
     Args:
-        runs: of one board.
-        ranking: one of ``found``.
-        found: all rankings of the board.
+        runs: runs of one board.
+        ranking: the ranking.
+        rankings_of_board: all rankings of the board.
     """
     inside = runs["run_id"].isin(ranking.run_ids)
-    known = {other.fingerprint for other in found} - {ranking.fingerprint}
+    known = {other.fingerprint for other in rankings_of_board} - {ranking.fingerprint}
     return inside | (runs["value"].isna() & ~runs["data_fingerprint"].isin(known))
 
 
 def same_labels(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
-    """Return which runs may be compared with one run: same task, split, labels and metric, whatever the data's name.
+    """Return True per run that may be compared with a run: same task, split, labels and metric, on any data set.
 
     Args:
-        runs: of :meth:`harness.store.store.Store.runs`.
+        runs: rows of :meth:`harness.store.store.Store.runs`.
+        run_id: id of the run.
     """
     import pandas as pd
 
-    own = runs[runs["run_id"] == run_id]
-    if own.empty:
+    matches = runs[runs["run_id"] == run_id]
+    if matches.empty:
         return pd.Series(False, index=runs.index)
-    this, same = own.iloc[0], pd.Series(True, index=runs.index)
+    this, same = matches.iloc[0], pd.Series(True, index=runs.index)
     for column in ("task", "split", *_OF_LABELS):
-        # a run without a score has no version of a metric
+        # the version of the metric is empty for a run without a score
         same &= (runs[column] == this[column]) | (runs[column].isna() & pd.isna(this[column]))
     counts = runs["labelled_frames"]
     same &= (counts == this["labelled_frames"]) | counts.isna() | pd.isna(this["labelled_frames"])
-    # labels that nobody knows are those of this run alone
+    # a run on unknown labels can be compared with itself alone
     return same if this["data_fingerprint"] else runs["run_id"] == run_id
 
 
 def under_other_names(runs: pd.DataFrame, ranking: Ranking, data_name: str) -> dict[str, int]:
-    """Return how many scored runs on the same labels are under other names of the data set, as after it was moved.
+    """Return the number of scored runs on the same labels under other names of the data set, which may be renamed.
 
     Args:
-        runs: of :meth:`harness.store.store.Store.runs`.
-        ranking: of the board of ``data_name``.
+        runs: rows of :meth:`harness.store.store.Store.runs`.
+        ranking: ranking of the board of ``data_name``.
+        data_name: name of the data set that is left out.
     """
     same = runs[same_labels(runs, ranking.run_ids[0]) & runs["value"].notna()]
     names = same.loc[same["data_name"] != data_name, "data_name"].value_counts()
     return {str(name): int(number) for name, number in names.items()}
 
 
-def beside_published(found: Sequence[Ranking]) -> Ranking | None:
-    """Return the ranking that published results may join; ``None`` if nobody can tell which one that is.
+def beside_published(rankings_of_board: Sequence[Ranking]) -> Ranking | None:
+    """Return the ranking that published results may join; ``None`` if it is unknown.
 
-    Published results are on the official labels. A data set that bears the official name is taken to have them as
-    long as there is one version of its labels. Of several versions, those with fewer videos than another are certainly
-    not official; if more than one remains, published results join none.
+    Published results are on the official labels. A single version of the labels under the official name counts as
+    official. Among several versions, only those with the most videos can be official; if more than one remains,
+    published results stand apart.
 
     Args:
-        found: all rankings of a board whose data set bears the official name.
+        rankings_of_board: all rankings of a board whose data set has the official name.
     """
-    most = max((ranking.videos for ranking in found), default=0)
-    whole = [ranking for ranking in found if ranking.videos == most]
+    most = max((ranking.videos for ranking in rankings_of_board), default=0)
+    whole = [ranking for ranking in rankings_of_board if ranking.videos == most]
     if len({ranking.fingerprint for ranking in whole}) != 1:
         return None
     return max(whole, key=lambda ranking: ranking.metric_version)
 
 
-def why_apart(found: Sequence[Ranking], data_name: str) -> str:
-    """Return the sentence that says why published results stand apart from runs on data of the official name.
+def why_apart(rankings_of_board: Sequence[Ranking], data_name: str) -> str:
+    """Return the sentence with the reason why published results stand apart from runs on data of the official name.
 
     Args:
-        found: all rankings of the board.
+        rankings_of_board: all rankings of the board.
+        data_name: name of the data set.
     """
     return (
-        f"Published results stand apart: {data_name} has {len(found)} versions of its labels in this store, and it is "
-        "not known which of them, if any, the published results are on."
+        f"Published results stand apart: {data_name} has {len(rankings_of_board)} versions of its labels in this "
+        "store, and it is not known which of them, if any, the published results are on."
     )
 
 
 def other_labels(
-    ranking: Ranking, found: Sequence[Ranking], task: str, read_statistics: Callable[[str], Statistics]
+    ranking: Ranking, rankings_of_board: Sequence[Ranking], task: str, read_statistics: Callable[[str], Statistics]
 ) -> tuple[OtherLabels, ...]:
-    """Return the other rankings of a board, each with how its labels differ from those of ``ranking``.
+    """Return the other rankings of a board, each with the difference of its labels from those of ``ranking``.
 
     Args:
-        ranking: one of ``found``.
-        task: short name.
-        read_statistics: gives the statistics of a run, such as :meth:`harness.store.store.Store.statistics`; asked for
-            one run per ranking, and only where there are several.
+        ranking: the ranking.
+        rankings_of_board: all rankings of the board.
+        task: short name of the task.
+        read_statistics: function that returns the statistics of a run, such as
+            :meth:`harness.store.store.Store.statistics`; it is called for one run per ranking, if there are several.
     """
-    rest = [other for other in found if other is not ranking]
+    rest = [other for other in rankings_of_board if other is not ranking]
     here = read_statistics(ranking.run_ids[0]) if rest else {}
     return tuple(
         OtherLabels(other, _difference(ranking, other, task, here, read_statistics(other.run_ids[0]))) for other in rest
@@ -246,14 +255,14 @@ def labels_name(data: Mapping[str, Any]) -> str:
     """Return the short name of the labels that a run was scored on.
 
     Args:
-        data: of a run's record.
+        data: ``data`` of a run's record.
     """
     fingerprint = str(data.get("fingerprint") or "")
     return _name(fingerprint) if fingerprint else "unknown"
 
 
 def _labels_of(runs: pd.DataFrame) -> pd.Series[str]:
-    """Return the identity of each run's labels: where nobody knows it, the run shares it with no other."""
+    """Return the identity of each run's labels; unknown labels are unique to their run."""
     known = runs["data_fingerprint"] != ""
     return runs["data_fingerprint"] if known.all() else runs["data_fingerprint"].where(known, "run " + runs["run_id"])
 
@@ -275,23 +284,23 @@ def _ranking(same: pd.DataFrame) -> Ranking:
 
 
 def _name(identity: str) -> str:
-    """Return a short name; of digits alone, whatever somebody else's record holds in a fingerprint's place."""
+    """Return a short name of hexadecimal digits, even for a foreign record with any text as its fingerprint."""
     return (identity if _HASH.fullmatch(identity) else hashlib.sha256(identity.encode()).hexdigest())[:_DIGITS]
 
 
-def _told_apart(ranking: Ranking, found: Sequence[Ranking]) -> Ranking:
-    """Return the ranking under a name that no other one has."""
-    alike = [other for other in found if other.labels == ranking.labels]
+def _told_apart(ranking: Ranking, rankings_of_board: Sequence[Ranking]) -> Ranking:
+    """Return the ranking under a unique name."""
+    alike = [other for other in rankings_of_board if other.labels == ranking.labels]
     if len(alike) == 1:
         return ranking
     name = f"{ranking.labels}-metric{ranking.metric_version}"
     if len({other.metric_version for other in alike}) < len(alike):
-        name = f"{ranking.labels}-{found.index(ranking) + 1}"
+        name = f"{ranking.labels}-{rankings_of_board.index(ranking) + 1}"
     return Ranking(**{**vars(ranking), "labels": name})
 
 
 def _difference(here: Ranking, there: Ranking, task: str, of_here: Statistics, of_there: Statistics) -> str:
-    """Return how the labels ``there`` differ from those ``here``; empty if that cannot be told."""
+    """Return the difference of the labels ``there`` from those ``here`` in words; empty if it is unknown."""
     if here.fingerprint and here.fingerprint == there.fingerprint and here.metric_version != there.metric_version:
         return f"the same labels, scored by version {there.metric_version} of the metric"
     if not of_here or not of_there or task not in TASKS or here.metric_version != there.metric_version:

@@ -33,28 +33,29 @@ ROW_PARTS = ("label", "value")
 
 
 def statistics_of_videos(record: RunRecord) -> tuple[Metric, list[str], Float] | None:
-    """The official metric, names of the videos and their statistics ``(n_videos, k)``.
+    """Return the official metric, names of the videos and their statistics, float64 ``(n_videos, k)``.
 
-    ``None`` where the run was not scored, the store does not hold them, or another version of the metric made them.
+    ``None`` is for a run without a score or statistics, and for statistics of another version of the metric.
     """
-    row, own = record.score(), record.statistics.get(HEADLINE)
-    if record.task not in TASKS or row is None or not own:
+    row, by_video = record.score(), record.statistics.get(HEADLINE)
+    if record.task not in TASKS or row is None or not by_video:
         return None
     metric = metric_for(TASKS[record.task])
     try:
-        table = np.array(list(own.values()), np.float64)
+        table = np.array(list(by_video.values()), np.float64)
         metric.headline(table)
     except ValueError:
         return None
-    return (metric, list(own), table) if row["version"] == metric.version else None
+    return (metric, list(by_video), table) if row["version"] == metric.version else None
 
 
 def target_rows(record: RunRecord) -> pd.DataFrame:
-    """A row a class, unit or dimension, in official order.
+    """Return one row per class, unit or dimension, in official order.
 
     Returns:
-        ``target, value, low, high`` of the headline; and from the statistics, where they are there, ``precision,
-        recall, labelled, decided`` (frames), of values ``pearson`` (beside CCC), ``mean_label, mean, sd_label, sd``.
+        Columns ``target, value, low, high`` of the headline. Statistics add, for classes and units, ``precision,
+        recall, labelled, decided`` (frames), and for values ``pearson`` (beside CCC), ``mean_label, mean, sd_label,
+        sd``.
     """
     import pandas as pd
 
@@ -65,16 +66,16 @@ def target_rows(record: RunRecord) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["target", "value", "low", "high"]).astype(
         {"value": float, "low": float, "high": float}
     )
-    found = statistics_of_videos(record)
-    if found is None or table.empty:
+    metric_and_statistics = statistics_of_videos(record)
+    if metric_and_statistics is None or table.empty:
         return table
-    metric, _, statistics = found
+    metric, _, statistics = metric_and_statistics
     more = pd.DataFrame(_more(metric, statistics.sum(0)), index=list(metric.task.targets))
     return table.join(more, on="target")
 
 
 def _more(metric: Metric, total: Float) -> Mapping[str, Float]:
-    """What else the statistics say of each target."""
+    """Return more columns of each target from the sum of the statistics."""
     if isinstance(metric, MeanConcordance | MeanPearson):
         moments = metric.moments(total)
         c = central(moments)
@@ -96,24 +97,27 @@ def _more(metric: Metric, total: Float) -> Mapping[str, Float]:
 
 
 def _counts(metric: Metric, total: Float) -> tuple[Float, Float, Float]:
-    """Frames of each target: decided right, labelled, decided."""
+    """Return the numbers of frames per target: decided correctly, labelled, decided."""
     if isinstance(metric, MacroF1):
         counts = metric.confusion(total)
         return np.diagonal(counts), counts.sum(-1), counts.sum(-2)
     if not isinstance(metric, MeanBinaryF1):
         raise TypeError(metric.name)
-    counts = metric.confusion(total)  # of each unit, (2, 2)
+    counts = metric.confusion(total)  # (units, 2, 2)
     return counts[:, 1, 1], counts[:, 1].sum(-1), counts[:, :, 1].sum(-1)
 
 
 def confusion_rows(record: RunRecord) -> pd.DataFrame:
-    """What is taken for what: ``label, decision, frames, share`` (of the label's frames); empty but for classes."""
+    """Return the confusion matrix as rows ``label, decision, frames, share`` (of the label's frames).
+
+    Tasks of other kinds than classes have no rows.
+    """
     import pandas as pd
 
-    found = statistics_of_videos(record)
-    if found is None or not isinstance(found[0], MacroF1):
+    metric_and_statistics = statistics_of_videos(record)
+    if metric_and_statistics is None or not isinstance(metric_and_statistics[0], MacroF1):
         return pd.DataFrame(columns=["label", "decision", "frames", "share"])
-    metric, statistics = found[0], found[2]
+    metric, statistics = metric_and_statistics[0], metric_and_statistics[2]
     counts, names = metric.confusion(statistics.sum(0)), list(metric.task.targets)
     return pd.DataFrame(
         {
@@ -126,13 +130,16 @@ def confusion_rows(record: RunRecord) -> pd.DataFrame:
 
 
 def unit_rows(record: RunRecord) -> pd.DataFrame:
-    """Of each unit, ``unit, what, frames``: found, missed, and seen where it is not; empty but for units."""
+    """Return rows ``unit, what, frames`` per action unit: frames found, missed, and false alarms.
+
+    Tasks of other kinds have no rows.
+    """
     import pandas as pd
 
-    found = statistics_of_videos(record)
-    if found is None or not isinstance(found[0], MeanBinaryF1):
+    metric_and_statistics = statistics_of_videos(record)
+    if metric_and_statistics is None or not isinstance(metric_and_statistics[0], MeanBinaryF1):
         return pd.DataFrame(columns=["unit", "what", "frames"])
-    metric, _, statistics = found
+    metric, _, statistics = metric_and_statistics
     hits, labelled, decided = _counts(metric, statistics.sum(0))
     names = list(metric.task.targets)
     parts = {"found": hits, "missed": labelled - hits, "false alarm": decided - hits}
@@ -140,42 +147,42 @@ def unit_rows(record: RunRecord) -> pd.DataFrame:
 
 
 def video_rows(record: RunRecord) -> pd.DataFrame:
-    """A row a video, the worst first.
+    """Return one row per video, the worst first.
 
     Returns:
-        ``video``; ``frames`` with a label; ``score``, the official metric on this video alone; ``possible``, what
-        perfect answers would get there; ``share`` of the possible; ``right``, the share of frames decided right
-        (classes), or NaN; ``pulls``, what the run's score loses without this video (below 0: it would be better).
-        Where a video is one row, the row, too: of classes ``label`` and ``decision``; of values ``error``, the mean
-        absolute one (``score`` is NaN: a coefficient of one row is undefined), and per target ``label:<target>`` and
-        ``value:<target>``.
+        ``video``; ``frames``, number of labelled frames; ``score``, the official metric on this video alone;
+        ``possible``, the score of perfect answers there; ``share``, score by possible; ``right``, the part of frames
+        decided correctly (classes), or NaN; ``pulls``, the loss of the run's score without this video (below 0 for a
+        gain). Tasks of level ``video`` add the row itself: for classes ``label`` and ``decision``; for values
+        ``error``, the mean absolute error (``score`` is NaN: a coefficient of one row is undefined), and per target
+        ``label:<target>`` and ``value:<target>``.
     """
     import pandas as pd
 
-    found = statistics_of_videos(record)
-    if found is None:
+    metric_and_statistics = statistics_of_videos(record)
+    if metric_and_statistics is None:
         return pd.DataFrame(columns=["video", "frames", "score", "possible", "share", "right", "pulls"])
-    metric, videos, table = found
-    own, total = video_scores(metric, table), table.sum(0)
+    metric, videos, table = metric_and_statistics
+    alone, total = video_scores(metric, table), table.sum(0)
     right = metric.details(table).get(("accuracy", "all"), np.full(len(table), np.nan))
     rows = pd.DataFrame(
         {
             "video": videos,
-            "frames": own.frames,
-            "score": own.score,
-            "possible": own.possible,
-            "share": own.share,
+            "frames": alone.frames,
+            "score": alone.score,
+            "possible": alone.possible,
+            "share": alone.share,
             "right": right,
             "pulls": metric.headline(total) - metric.headline(total - table) if len(table) > 1 else np.nan,
         }
     )
     if metric.task.level == "video":
-        rows = rows.assign(**_single_rows(metric, table, own.error))
-    return rows.iloc[own.worst_first(videos)].reset_index(drop=True)
+        rows = rows.assign(**_single_rows(metric, table, alone.error))
+    return rows.iloc[alone.worst_first(videos)].reset_index(drop=True)
 
 
 def _single_rows(metric: Metric, table: Float, error: Float) -> Mapping[str, Any]:
-    """Return columns with labels and answers of videos of one row each, which their statistics hold."""
+    """Return columns with labels and answers of videos with a single row, from their statistics."""
     names = metric.task.targets
     if isinstance(metric, MeanPearson):
         labels, values = values_of_rows(metric, table)
@@ -194,9 +201,9 @@ def _single_rows(metric: Metric, table: Float, error: Float) -> Mapping[str, Any
 def density_rows(
     labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str, low: float = -1.0, high: float = 1.0
 ) -> pd.DataFrame:
-    """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty.
+    """Count frames by label and value in squares: rows ``target, label, value, width, frames``.
 
-    The squares divide the range from ``low`` to ``high`` of the task's values.
+    The squares divide the range from ``low`` to ``high`` of the task's values; empty squares are left out.
     """
     import pandas as pd
 
@@ -209,17 +216,21 @@ def density_rows(
 
 
 def _bins(values: npt.NDArray[Any], n: int, low: float, high: float) -> npt.NDArray[Any]:
-    """Return which of ``n`` equal parts of the range each value lies in; those beyond, in the outermost."""
+    """Return the index of the part, out of ``n`` equal parts of the range, of each value; outer values are clipped."""
     parts = (np.asarray(values, np.float64) - low) * (n / (high - low))
-    return np.clip(parts, 0, n - 1).astype(np.int64)  # cut off, which is down: nothing is below 0
+    return np.clip(parts, 0, n - 1).astype(np.int64)  # truncation rounds down, because all values are at least 0
 
 
 def error_rows(
     labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str, low: float = -1.0, high: float = 1.0
 ) -> pd.DataFrame:
-    """By value of the label: ``target, label, low, high, frames, bias`` (mean of value minus label), ``distance``.
+    """Return errors by value of the label.
 
-    The parts divide the range from ``low`` to ``high`` of the task's values.
+    The rows divide the range from ``low`` to ``high`` of the task's values into equal parts.
+
+    Returns:
+        ``target, label, low, high, frames, bias`` (mean of value minus label) and ``distance`` (mean of its absolute
+        value).
     """
     import pandas as pd
 
@@ -242,36 +253,36 @@ def error_rows(
 
 
 def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """Runs that differ from this one in the seed alone, itself among them, by seed."""
+    """Return the runs that differ from a run in the seed alone, including itself, sorted by seed."""
     import pandas as pd
 
-    own: pd.DataFrame = runs[runs["run_id"] == run_id]
-    if own.empty or pd.isna(own["setup"].iloc[0]):  # an older store does not tell
-        return own
-    same: pd.DataFrame = runs[(runs["setup"] == own["setup"].iloc[0]) & same_labels(runs, run_id)]
+    matches: pd.DataFrame = runs[runs["run_id"] == run_id]
+    if matches.empty or pd.isna(matches["setup"].iloc[0]):  # an older store lacks set-ups
+        return matches
+    same: pd.DataFrame = runs[(runs["setup"] == matches["setup"].iloc[0]) & same_labels(runs, run_id)]
     return same.sort_values(["seed", "created"], ignore_index=True)
 
 
 def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """Whole runs on the same labels, whatever their data set is called, but those of the same setup; best first.
+    """Return the complete runs of other set-ups on the same labels, under any name of the data set, best first.
 
     Returns:
         Rows of ``runs`` with ``difference``, the score minus that of this run.
     """
-    own = runs[runs["run_id"] == run_id]
-    if own.empty:
+    matches = runs[runs["run_id"] == run_id]
+    if matches.empty:
         return runs.iloc[:0].assign(difference=())
-    this = own.iloc[0]
+    this = matches.iloc[0]
     same = (runs["setup"] == this["setup"]) | (runs["run_id"] == run_id)
     keep = ~same & same_labels(runs, run_id) & (runs["status"] == "complete") & runs["value"].notna()
-    found: pd.DataFrame = runs[keep].sort_values("value", ascending=False, ignore_index=True)
-    return found.assign(difference=found["value"] - this["value"])
+    other_runs: pd.DataFrame = runs[keep].sort_values("value", ascending=False, ignore_index=True)
+    return other_runs.assign(difference=other_runs["value"] - this["value"])
 
 
 def command_for(record: RunRecord, split: str) -> str:
-    """The command that makes this solution's run on a split, as this one was made; empty where there is none.
+    """Return the command that makes this solution's run on a split with the options of this run.
 
-    Blends and files that were made elsewhere have none: it takes more than a name to make them.
+    The result is empty for blends and for files that other code made: a solution's name is not enough for these.
     """
     from harness.plugins.registry import solution_entries
 
@@ -283,20 +294,20 @@ def command_for(record: RunRecord, split: str) -> str:
 
 
 def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """Runs on test of the same solution and seed, newest first: where the file to upload comes from.
+    """Return the runs on test of the same solution and seed, newest first, which hold the file to upload.
 
-    Both learned from the same labels; runs of earlier versions do not say from which.
+    They learned from the same labels, as far as that is known: runs of earlier versions lack the labels' hash.
     """
     import pandas as pd
 
-    own = runs[runs["run_id"] == run_id]
-    if own.empty:
+    matches = runs[runs["run_id"] == run_id]
+    if matches.empty:
         return runs.iloc[:0]
-    this, keep = own.iloc[0], runs["split"] == "test"
+    this, keep = matches.iloc[0], runs["split"] == "test"
     for column in ("task", "name", "encoder", "head", "postprocess"):
         keep &= runs[column] == this[column]
     learned = runs["learned_from"]
     keep &= (learned == this["learned_from"]) | learned.isna() | pd.isna(this["learned_from"])
     keep &= (runs["seed"] == this["seed"]) | (runs["seed"].isna() & pd.isna(this["seed"]))
-    found: pd.DataFrame = runs[keep].sort_values("created", ascending=False, ignore_index=True)
-    return found
+    twins: pd.DataFrame = runs[keep].sort_values("created", ascending=False, ignore_index=True)
+    return twins

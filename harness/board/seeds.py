@@ -47,12 +47,12 @@ def mean_over_seeds(values: Sequence[float], replicates: Sequence[npt.NDArray[An
 
     Args:
         values: scores, one per run.
-        replicates: of these runs, ``(replicates,)`` each, with the same videos, or persons, drawn for all of them;
-            the mean has an interval where all runs have replicates, equally many.
+        replicates: bootstrap replicates of these runs, ``(replicates,)`` each, of the same videos or persons; the mean
+            has an interval if all runs have replicates, in equal number.
     """
     scores = np.asarray(values, np.float64)
     of_mean = low = high = None
-    if len(replicates) == len(scores) and len({len(own) for own in replicates}) == 1:
+    if len(replicates) == len(scores) and len({len(scores_of_run) for scores_of_run in replicates}) == 1:
         of_mean = np.mean(replicates, axis=0, dtype=np.float64)
         low, high = percentile_interval(of_mean)
     sd = float(scores.std(ddof=1)) if len(scores) > 1 else None
@@ -64,13 +64,18 @@ class SeedSummary:
     """The official score over the seeds of one solution on one split.
 
     Attributes:
-        run_ids, seeds, values: one per run.
-        mean: of the values; ``sd`` their standard deviation (ddof 1), ``None`` for a single one.
-        low, high: 95 % interval of the mean, videos or persons drawn, the same ones for all seeds; ``None`` below two.
-        tuned_on_all: mean of what the same runs score tuned and reported on the same videos; ``None`` if nothing was
-            chosen on labels.
-        constant: what the best constant prediction gets; ``None`` for a metric other than the official one.
-        unit: what the interval draws, ``video`` or ``person``.
+        metric: name of the score.
+        run_ids: ids of the runs.
+        seeds: seeds of the runs.
+        values: scores of the runs.
+        mean: mean of the scores.
+        sd: standard deviation of the scores (ddof 1); ``None`` for a single one.
+        low: lower end of the 95 % interval of the mean, over videos or persons; ``None`` for fewer than two of these.
+        high: upper end of the interval, likewise.
+        tuned_on_all: mean of the same runs' scores tuned on the videos that they are reported on; ``None`` if the runs
+            chose no constants on labels.
+        constant: score of the best constant prediction; ``None`` for other metrics than the official one.
+        unit: unit that the bootstrap resamples, ``video`` or ``person``.
     """
 
     metric: str
@@ -87,24 +92,24 @@ class SeedSummary:
 
     @property
     def optimism(self) -> float | None:
-        """How much better it looks when tuned and reported on the same videos."""
+        """Gain of the score when constants are tuned on the videos that it is reported on."""
         return None if self.tuned_on_all is None else self.tuned_on_all - self.mean
 
 
 def summarise(records: Sequence[RunRecord], metric: str | None = None) -> SeedSummary | None:
-    """The seeds' summary; ``None`` where the runs were not scored.
+    """Summarise the runs of a solution over its seeds; return ``None`` for runs without a score.
 
     Args:
-        records: runs of one solution on the same videos, one a seed.
-        metric: name of the score over all classes that is summarised; the official one by default.
+        records: runs of one solution on the same videos, one per seed.
+        metric: name of the score over all classes; the official one by default.
 
     Raises:
         DataError: the runs are on different labels.
     """
     labels = {str(record.data.get("fingerprint")) for record in records}
     if len(labels) > 1:
-        found = ", ".join(sorted(text[:8] for text in labels))
-        raise DataError("runs on different labels have no mean", found=f"labels {found}")
+        differing = ", ".join(sorted(text[:8] for text in labels))
+        raise DataError("runs on different labels have no mean", found=f"labels {differing}")
     heads = [record.score(metric=metric) for record in records]
     rows = [head for head in heads if head is not None]
     if not rows or len(rows) < len(records):
@@ -135,13 +140,13 @@ def summarise(records: Sequence[RunRecord], metric: str | None = None) -> SeedSu
 def _replicates(
     task: Task, tables: Sequence[npt.NDArray[np.float64]], units: Units, score: str | None
 ) -> list[npt.NDArray[np.float64]]:
-    """Return a score over all classes of each replicate, per run; empty below two videos, or persons.
+    """Return a score over all classes of each replicate, per run; an empty list for fewer than two videos or persons.
 
     Args:
-        task: of the runs.
+        task: task of the runs.
         tables: statistics of the same videos, ``(n_videos, k)`` per run.
-        units: units of these videos that are drawn.
-        score: name of it; ``None`` for the official one.
+        units: units that the bootstrap resamples.
+        score: name of the score; ``None`` for the official one.
     """
     if units.number < 2:
         return []
@@ -159,33 +164,33 @@ def _replicates(
 
 
 def has_seeds(runs: pd.DataFrame, view: View) -> bool:
-    """Whether any setup has several runs in this view."""
+    """Return True if any set-up has several runs in a view."""
     if runs.empty or not runs["setup"].dropna().duplicated().any():
         return False
     return bool(ranked(runs, view)["setup"].dropna().duplicated().any())
 
 
-def by_setup(own: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFrame, Replicates]:
-    """Return entries with the runs of one setup taken together, and the replicates of these entries.
+def by_setup(entries: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFrame, Replicates]:
+    """Join the runs of one set-up to one entry, and return the entries with their replicates.
 
-    Runs without a score stay by themselves. Where a setup has a seed twice, the older runs are an entry of their own.
+    Runs without a score stay single. If a set-up has a seed twice, the older run goes into another entry.
 
     Args:
-        own: of :func:`harness.board.entries.run_entries`, newest first.
-        replicates: of the runs, by id.
+        entries: entries of :func:`harness.board.entries.run_entries`, newest first.
+        replicates: bootstrap replicates by run id.
     """
     import pandas as pd
 
-    if own.empty:
-        return own, replicates
-    copy = own.groupby(["setup", "metric_version", "seed"], dropna=False).cumcount()
-    parts = zip(own["setup"], own["metric_version"], copy, strict=True)
-    setup = objects((f"{setup} {version} {number}" for setup, version, number in parts), own.index)
-    group = setup.where(own["score"].notna() & own["setup"].notna(), own["key"])
+    if entries.empty:
+        return entries, replicates
+    copy = entries.groupby(["setup", "metric_version", "seed"], dropna=False).cumcount()
+    parts = zip(entries["setup"], entries["metric_version"], copy, strict=True)
+    setup = objects((f"{setup} {version} {number}" for setup, version, number in parts), entries.index)
+    group = setup.where(entries["score"].notna() & entries["setup"].notna(), entries["key"])
     size = group.map(group.value_counts())
-    several = own[size > 1].assign(group=group[size > 1]).sort_values(["seed", "run_id"])
+    several = entries[size > 1].assign(group=group[size > 1]).sort_values(["seed", "run_id"])
     if several.empty:
-        return own, replicates
+        return entries, replicates
     scores, run_ids, keys = (several[name].tolist() for name in ("score", "run_id", "key"))
     places: dict[str, list[int]] = {}
     for place, name in enumerate(several["group"].tolist()):
@@ -197,15 +202,15 @@ def by_setup(own: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFrame, R
         )
         for same in places.values()
     }
-    rows = own[size == 1].to_dict("records") + _entries(several, means).to_dict("records")
-    of_means = {key: found.replicates for key, found in means.items() if found.replicates is not None}
+    rows = entries[size == 1].to_dict("records") + _entries(several, means).to_dict("records")
+    of_means = {key: mean.replicates for key, mean in means.items() if mean.replicates is not None}
     joined = set(keys)
     of_single = {key: drawn for key, drawn in replicates.items() if key not in joined}
-    return pd.DataFrame(rows, columns=own.columns), {**of_single, **of_means}
+    return pd.DataFrame(rows, columns=entries.columns), {**of_single, **of_means}
 
 
 def _entries(several: pd.DataFrame, means: Mapping[str, SeedMean]) -> pd.DataFrame:
-    """Return one entry per group: what its runs share comes from that of the lowest seed, numbers are their means."""
+    """Return one entry per group, with the means of its runs' numbers; other columns are those of the lowest seed."""
     import pandas as pd
 
     groups = several.groupby("group", sort=False)

@@ -1,4 +1,4 @@
-"""What was sent to the organisers, and what validation had said of it; one row each, and the slots that are left."""
+"""Submissions sent to the organisers, one row each, with their scores on val and test; and the slots that are left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class SlotCount:
-    """How many slots of a task of an edition are used; ``best``: the highest score that came back."""
+    """The used slots of a task of an edition.
+
+    Attributes:
+        task: name of the task.
+        edition: number of the edition.
+        sent: number of submissions.
+        slots: number of slots.
+        best: highest score that came back; ``None`` before the first.
+    """
 
     task: str
     edition: int
@@ -34,40 +42,42 @@ class SlotCount:
 
     @property
     def left(self) -> int:
-        """Slots that are left."""
+        """Number of slots that are left."""
         return max(self.slots - self.sent, 0)
 
 
 def slot_counts(
     sent: Sequence[Sent], *, task: str | None = None, edition: int | None = None, slots: int = SLOTS
 ) -> list[SlotCount]:
-    """Slots of every task of the latest edition, and of all that anything was sent for, as far as they were asked for.
+    """Return the used slots of every task's latest edition, and of all tasks and editions with a submission.
 
     Args:
-        task, edition: of one only.
-        slots: that an edition gives a task.
+        sent: submissions in the ledger.
+        task: name of a task, to return its slots only.
+        edition: number of an edition, to return its slots only.
+        slots: number of slots per task and edition.
     """
     used = [(entry.task, entry.edition) for entry in sent]
     latest = [(name, edition_of(name) if edition is None else edition) for name in TASKS]
     held = [key for key in latest if key[1] in EDITIONS.get(key[0], (key[1],))]
     keys = dict.fromkeys([*held, *used])
-    found = []
+    counts = []
     for name, number in sorted(keys, key=lambda key: -key[1]):
         if task in (None, name) and edition in (None, number):
             of_key = of_slot(sent, name, number)
             scores = [entry.score for entry in of_key if entry.score is not None]
-            found.append(SlotCount(name, number, len(of_key), slots, max(scores, default=None)))
-    return found
+            counts.append(SlotCount(name, number, len(of_key), slots, max(scores, default=None)))
+    return counts
 
 
 def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFrame, slots: int = SLOTS) -> pd.DataFrame:
     """Return :func:`sent_rows` as a data frame.
 
     Args:
-        sent: of one ledger, all of it.
-        runs: of :meth:`Store.runs`; empty where the store can't be read.
-        promised: of :func:`promised_by`.
-        slots: that an edition gives a task.
+        sent: all submissions in the ledger.
+        runs: rows of :meth:`Store.runs`; empty if the store can't be read.
+        promised: rows of :func:`promised_by`.
+        slots: number of slots per task and edition.
     """
     import pandas as pd
 
@@ -179,13 +189,13 @@ def _beside(test: float, low: float, high: float) -> str | None:
 
 
 def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
-    """The validation run behind each run on test: the newest scored one of the same solution, recipe and seed.
+    """Return the run on val behind each run on test: the newest scored one of the same solution, recipe and seed.
 
-    Its heads were trained on train alone, also where those of the run on test have seen val. Both learned from the same
-    labels. Runs of earlier versions do not say from which: there both data sets have one name.
+    Its heads were trained on train alone, even if those of the run on test have seen val. Both runs learned from the
+    same labels. Runs of earlier versions lack the labels' hash: for these, the data sets have the same name.
 
     Returns:
-        Ids: columns ``sent`` and ``val``. Runs without one are left out.
+        Ids of runs in columns ``sent`` and ``val``; runs on test without a run on val are left out.
 
     Raises:
         StoreError: the store can't be read.

@@ -1,1 +1,1 @@
-"""Runs that others made: read with care, held to what a run must be, and merged with those that are here."""
+"""Import of runs that others made: each is read with care, checked, and merged with the runs that are here."""

@@ -1,4 +1,4 @@
-"""What a run must be before it is believed. Every problem is named; nothing is loaded that could run."""
+"""Checks of a run that others made. Every problem is reported, and no content is loaded that could run as code."""
 
 from __future__ import annotations
 
@@ -38,45 +38,48 @@ _OF_SCORES = Limits(total_bytes=4 << 30, ratio=2000)  # a constant's scores are 
 
 
 def record_problems(record: RunRecord) -> list[str]:
-    """Return the problems of a record of the right types: too many videos, rows of other lengths, deep nesting."""
+    """Return the problems of a record whose types are right: too many videos, unequal rows, deep nesting."""
     most, longest = min(record.data["videos"], _MOST_VIDEOS), f"at most {_LONGEST_ROW:,} numbers, as many for each"
     for name, videos in record.statistics.items():
         where = f"{STATISTICS_FILE} ({name})"
         if len(videos) > most:
-            found, expected = f"{len(videos):,}", f"at most {most:,}"
-            return [problem("statistics of too many videos", where=where, found=found, expected=expected)]
+            expected = f"at most {most:,}"
+            return [problem("statistics of too many videos", where=where, found=f"{len(videos):,}", expected=expected)]
         lengths = {len(row) for row in videos.values()}
         if len(lengths) > 1 or max(lengths, default=0) > _LONGEST_ROW:
-            found = " and ".join(f"{length:,}" for length in sorted(lengths)[:2])
-            return [problem("statistics of the wrong length", where=where, found=found, expected=longest)]
+            differing = " and ".join(f"{length:,}" for length in sorted(lengths)[:2])
+            return [problem("statistics of the wrong length", where=where, found=differing, expected=longest)]
     if nested_deeper(record.plain(), _DEEPEST):
         return [problem("nested too deeply", where=RUN_FILE, expected=f"at most {_DEEPEST} levels")]
     return []
 
 
 def place_problems(record: RunRecord, place: PurePosixPath) -> list[str]:
-    """Why a run can't have the place that its record asks for.
+    """Return the reasons why a run can't have the folder ``<TASK>/<run_id>`` that its record asks for.
 
     Args:
-        place: its folder in what was handed over; at the top, no name is known.
+        record: record of the run.
+        place: the run's folder in the source; at the top of the source its name is unknown.
     """
-    run_id, task, found = record.run_id, record.task, []
+    run_id, task = record.run_id, record.task
+    problems = []
     if task not in TASKS:
-        found.append(problem("a task that has no board", found=repr(task), expected=" or ".join(TASKS)))
+        problems.append(problem("a task that has no board", found=repr(task), expected=" or ".join(TASKS)))
     if record.split not in SPLITS:
-        found.append(problem("no split", found=repr(record.split), expected=" or ".join(SPLITS)))
+        problems.append(problem("no split", found=repr(record.split), expected=" or ".join(SPLITS)))
     if not _RUN_ID.fullmatch(run_id) or run_id == FAILED:
-        found.append(problem("a run id that may be no folder", found=repr(run_id)[:100]))
+        problems.append(problem("a run id that may be no folder", found=repr(run_id)[:100]))
     elif place.name and place.name != run_id:
-        found.append(problem("the folder is not called as its run is", found=repr(place.name), expected=repr(run_id)))
+        what = "the folder is not called as its run is"
+        problems.append(problem(what, found=repr(place.name), expected=repr(run_id)))
     above = place.parent.name.upper()
     if above in TASKS and above != task:
-        found.append(problem("in the folder of another task", found=above, expected=repr(task)))
-    return found
+        problems.append(problem("in the folder of another task", found=above, expected=repr(task)))
+    return problems
 
 
 def belongs(name: str, record: RunRecord) -> bool:
-    """Whether a file of this name is one that such a run has."""
+    """Return True for the name of a file that the run of this record can have."""
     if name in (RUN_FILE, STATISTICS_FILE, SWEEP_FILE) or (name in record.files and _may_be_recorded(name)):
         return True
     path = PurePosixPath(name)
@@ -84,18 +87,18 @@ def belongs(name: str, record: RunRecord) -> bool:
 
 
 def _may_be_recorded(name: str) -> bool:
-    """Return True if a record may name it: an official file, the scores, or the steps."""
+    """Return True for a file that a record may name: an official file, the scores, or the steps."""
     path = PurePosixPath(name)
     official = path.suffix in (*OFFICIAL, ".zip") and path.parts[:-1] in ((), (FOLDER_NAME,))
     return official or name in (SCORES_FILE, STEPS_FILE)
 
 
 def run_problems(folder: Path, record: RunRecord) -> list[str]:
-    """What is wrong with a run whose files lie in ``folder``, and whose record has no problem by itself."""
+    """Return the problems of a run's files, once its record has passed :func:`record_problems`."""
     try:
         run_rows(record, folder, draws=False)
     except AbawError as error:
-        return [str(error)]  # nothing else can be asked of such a record
+        return [str(error)]  # the other checks need a record that the store can take
     checks = (
         _file_problems, _official_problems, _scores_file_problems, _steps_file_problems, _model_problems,
         _score_problems,
@@ -104,7 +107,7 @@ def run_problems(folder: Path, record: RunRecord) -> list[str]:
 
 
 def _file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
-    """The recorded files: such as a run has, there, and what the run wrote."""
+    """Yield a problem for each recorded file that is missing, changed, or foreign to a run."""
     for name, digest in record.files.items():
         path = folder / name if _may_be_recorded(name) else None
         if path is None:
@@ -122,32 +125,32 @@ def _official_problems(folder: Path, record: RunRecord) -> Iterator[str]:
         yield problem("the run has no official file", where=folder)
         return
     if not path.exists():
-        return  # said already
+        return  # _file_problems reports it
     try:
         report = open_submission(path, task=record.task, known=record.split == "test").report
     except SubmissionError as error:
         yield str(error)
         return
     if not report.valid:
-        found = f"{report.n_errors:,} errors\n" + first_of([f"  {error}" for error in report.errors], SHOWN, "\n")
-        yield problem("the official file is not valid", where=path, found=found)
+        errors = f"{report.n_errors:,} errors\n" + first_of([f"  {error}" for error in report.errors], SHOWN, "\n")
+        yield problem("the official file is not valid", where=path, found=errors)
 
 
 def _scores_file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
-    """Yield a problem unless scores are arrays of plain numbers, as many per frame as the task has outputs."""
+    """Yield a problem unless the scores are float32 arrays with one column per output of the task."""
     yield from _array_problems(
         folder, record, SCORES_FILE, "scores of this task", "float32", TASKS[record.task].n_outputs
     )
 
 
 def _steps_file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
-    """Yield a problem unless steps are arrays with a class and a probability of the head and of each step."""
+    """Yield a problem unless the steps are arrays with a class and a probability per step, the head's first."""
     columns = 2 * (1 + len(record.steps or ()))
     yield from _array_problems(folder, record, STEPS_FILE, "steps of this run", "float16", columns)
 
 
 def _array_problems(folder: Path, record: RunRecord, file: str, what: str, dtype: str, columns: int) -> Iterator[str]:
-    """Yield the first member of an archive that is no array of this type with so many columns."""
+    """Yield a problem for the first member of an archive that is another array than described."""
     path = folder / file
     if file not in record.files or not path.is_file():
         return
@@ -167,12 +170,12 @@ def _array_problems(folder: Path, record: RunRecord, file: str, what: str, dtype
 
 
 def _array(data: bytes) -> tuple[str, int] | None:
-    """Type and columns of an array of rows; ``None`` if it is none, or has not the bytes that it claims."""
+    """Return type and number of columns of an array of rows; ``None`` for other content or a wrong number of bytes."""
     try:
-        found = read_array(data, SCORES_FILE)
+        rows = read_array(data, SCORES_FILE)
     except DataError:
         return None
-    return (found.dtype.name, found.shape[1]) if found.ndim == 2 else None
+    return (rows.dtype.name, rows.shape[1]) if rows.ndim == 2 else None
 
 
 def _model_problems(folder: Path, record: RunRecord) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Merge runs that others made with those that are here: each whole or not at all, each problem named."""
+"""The merge of runs that others made with the runs here: each run is taken completely or refused with its problems."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ NEW, REPLACED, HERE, REFUSED, PASSED_OVER = "new", "replaced", "here", "refused"
 
 @dataclass
 class Merge:
-    """Runs from any number of sources into the folder of the runs.
+    """A merge of runs from any number of sources into the folder of the runs.
 
     Attributes:
         out: folder of the runs.
-        replace: put runs in the place of those that are here.
-        dry: check everything, change nothing.
-        seen: what a dry merge would have taken, by id.
+        replace: let runs replace those of the same id that are here.
+        dry: check all runs, but change no file.
+        dry_taken: runs that a dry merge would have taken, by id.
     """
 
     out: Path
     replace: bool = False
     dry: bool = False
-    seen: dict[str, RunRecord] = field(default_factory=dict, repr=False)
+    dry_taken: dict[str, RunRecord] = field(default_factory=dict, repr=False)
 
     def take(self, source: Source) -> Iterator[Outcome]:
-        """Take the runs of a source, one after the other."""
+        """Take the runs of a source one after the other, and yield the outcome of each."""
         for place in source.runs:
             where = source.where(place)
             try:
@@ -49,49 +49,49 @@ class Merge:
                 yield Outcome(where, REFUSED, refused.problems)
             except (AbawError, OSError) as error:
                 yield Outcome(where, REFUSED, (str(error),))
-            except Exception as error:  # whatever a run of others' is, the next one is another
+            except Exception as error:  # a foreign run may fail in any way, and must not stop the next one
                 what = "a run that can't be read"
                 yield Outcome(where, REFUSED, (problem(what, where=where, found=f"{type(error).__name__}: {error}"),))
 
     def _run(self, source: Source, place: PurePosixPath, bundle: Bundle) -> Outcome:
-        said = _record(bundle)
-        _refuse(record_problems(said) or place_problems(said, place), bundle.where)
-        folder = self.out / said.task / said.run_id
-        state = self._state(said, folder, source.path / place)
+        claimed = _record(bundle)
+        _refuse(record_problems(claimed) or place_problems(claimed, place), bundle.where)
+        folder = self.out / claimed.task / claimed.run_id
+        state = self._state(claimed, folder, source.path / place)
         if state == HERE:
-            return Outcome(bundle.where, HERE, run=(said, folder))
+            return Outcome(bundle.where, HERE, run=(claimed, folder))
         try:
-            return self._new(source, bundle, said, folder, state)
+            return self._new(source, bundle, claimed, folder, state)
         except StorageError:
-            if state != NEW or self._state(said, folder, source.path / place) != HERE:
+            if state != NEW or self._state(claimed, folder, source.path / place) != HERE:
                 raise
-            return Outcome(bundle.where, HERE, run=(said, folder))  # another process has brought it meanwhile
+            return Outcome(bundle.where, HERE, run=(claimed, folder))  # another process has imported it meanwhile
 
-    def _new(self, source: Source, bundle: Bundle, said: RunRecord, folder: Path, state: str) -> Outcome:
-        taken = [name for name in bundle.names if belongs(name, said)]
+    def _new(self, source: Source, bundle: Bundle, claimed: RunRecord, folder: Path, state: str) -> Outcome:
+        taken = [name for name in bundle.names if belongs(name, claimed)]
         with self._staging(folder, replace=state == REPLACED) as staged:
             bundle.copy(taken, staged, nested=[name for name in taken if name.endswith(ARCHIVED)])
             record = RunRecord.read(staged)
-            if _differing(record, said):
+            if _differing(record, claimed):
                 raise DataError("the run changed while it was read", where=bundle.where)
             _refuse(record_problems(record) or run_problems(staged, record), bundle.where, staged)
             Origin.now(source.path).write(staged)
-            keep_marks(folder, staged)  # the user's, of the run that this one replaces
+            keep_marks(folder, staged)  # the user's marks of the run that this one replaces
         if self.dry:
-            self.seen[record.run_id] = record
-        else:  # what is complete now did not fail
+            self.dry_taken[record.run_id] = record
+        else:  # a complete run has no note of a failure
             identity = failure_id(record.task, record.split, record.name, record.seed, record.data["name"])
             failure_file(self.out, record.task, identity).unlink(missing_ok=True)
         left_out = tuple(name for name in bundle.names if name not in taken)
         return Outcome(bundle.where, state, left_out=left_out, run=(record, folder))
 
     def _state(self, record: RunRecord, folder: Path, origin: Path) -> str:
-        """What a run would be here.
+        """Return the state that a run would have here: ``NEW``, ``REPLACED`` or ``HERE``.
 
         Raises:
-            DataError: another run, or another result, has its place.
+            DataError: another run, or another result of this run, has its place.
         """
-        earlier = self.seen.get(record.run_id)
+        earlier = self.dry_taken.get(record.run_id)
         places = (self.out / task / record.run_id for task in TASKS)
         other = next((place for place in places if (place / RUN_FILE).is_file()), None)
         if other is None and earlier is None:
@@ -114,7 +114,7 @@ class Merge:
 
     @contextlib.contextmanager
     def _staging(self, folder: Path, *, replace: bool) -> Iterator[Path]:
-        """Where a run is put together; it becomes ``folder`` when the block ends well, unless the merge is dry."""
+        """Yield a temporary folder; it is renamed to ``folder`` when the block succeeds, unless the merge is dry."""
         if self.dry:
             with tempfile.TemporaryDirectory() as temporary:
                 yield Path(temporary)
@@ -125,21 +125,22 @@ class Merge:
 
 
 class _Refused(DataError):
-    """A run with all that is wrong with it."""
+    """The refusal of a run, with all its problems."""
 
     def __init__(self, problems: Sequence[str]) -> None:
+        """Join the problems to the error's message, one per line."""
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
 
 
 def _refuse(problems: Sequence[str], where: str, staged: Path | None = None) -> None:
-    """Stop if there are problems; a place in the copy that was looked at is told as that in the source."""
+    """Raise an error if there are problems. Paths in the temporary copy are replaced by the place in the source."""
     if problems:
         raise _Refused([text.replace(str(staged), where) if staged else text for text in problems])
 
 
 def _record(bundle: Bundle) -> RunRecord:
-    """A run's record, read alone: from it follows what else is read."""
+    """Return a run's record, which is read first, because it decides which other files are read."""
     names = [name for name in (RUN_FILE, STATISTICS_FILE) if name in bundle.names]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -153,24 +154,24 @@ def _record(bundle: Bundle) -> RunRecord:
 
 
 def _differing(a: RunRecord, b: RunRecord) -> list[str]:
-    """In what two runs of one id differ, other than when, where and how fast they were made."""
+    """Return the parts in which two runs of one id differ; time, place and speed of the runs are not compared."""
     parts = ("run_id", "task", "split", "name", "seed", "recipe", "choices", "files", "scores", "statistics")
-    # as text: a choice that nobody could make is no number, and equal to none
+    # compared as JSON: a choice may be NaN, which is unequal to itself
     return [name for name in parts if json.dumps(getattr(a, name)) != json.dumps(getattr(b, name))]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run, of a note of a failed run, or of a source as a whole.
+    """The outcome for a run, for a note of a failed run, or for a source as a whole.
 
     Attributes:
-        where: it lies in what was handed over.
-        state: ``new``; ``replaced``, what was here before; ``here`` already, with the same result; ``refused``;
-            ``passed over``, what is no run.
-        problems: why it was refused.
+        where: place in the source.
+        state: ``new``; ``replaced`` for a run that replaced an earlier one; ``here`` for a run that is here already,
+            with the same result; ``refused``; ``passed over`` for files that belong to no run.
+        problems: reasons of a refusal.
         left_out: files that were not taken.
-        run: record, and its folder here; ``None`` where it was refused.
-        failure: the note, and its file here.
+        run: record of the run and its folder here; ``None`` for a refused run.
+        failure: the note of a failed run and its file here.
     """
 
     where: str

@@ -1,4 +1,4 @@
-"""Notes of failed runs that others left: taken along, unless the run is complete here."""
+"""Import of notes of failed runs that others left; notes of runs that are complete here are left out."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from harness.tasks import SPLITS, TASKS
 
 @dataclass
 class Notes:
-    """Notes from any number of sources into the folder of the runs, after the runs.
+    """An import of notes from any number of sources into the folder of the runs, after the import of their runs.
 
     Attributes:
         out: folder of the runs.
-        dry: check everything, change nothing.
+        dry: check all notes, but change no file.
     """
 
     out: Path
     dry: bool = False
 
     def take(self, source: Source) -> Iterator[Outcome]:
-        """Take the notes of a source, one after the other. One that is here already stays as it is."""
+        """Take the notes of a source one after the other, and yield the outcome of each. Existing notes stay."""
         for place in source.notes:
             where = source.where(place)
             try:
                 yield self._note(source, place, where)
             except (AbawError, OSError) as error:
                 yield Outcome(where, REFUSED, (str(error),))
-            except Exception as error:  # whatever is wrong with a note of others', the next one is another
-                what, found = "a note that can't be read", f"{type(error).__name__}: {error}"
-                yield Outcome(where, REFUSED, (problem(what, where=where, found=found),))
+            except Exception as error:  # a foreign note may fail in any way, and must not stop the next one
+                what, cause = "a note that can't be read", f"{type(error).__name__}: {error}"
+                yield Outcome(where, REFUSED, (problem(what, where=where, found=cause),))
 
     def _note(self, source: Source, place: PurePosixPath, where: str) -> Outcome:
         with tempfile.TemporaryDirectory() as temporary:
@@ -62,26 +62,26 @@ class Notes:
 
     @functools.cached_property
     def _complete(self) -> set[str]:
-        """Ids of the failures that runs which are here would have mended."""
-        found = set()
+        """Ids of the failures that the complete runs here have mended."""
+        ids = set()
         for folder in run_folders(self.out):
-            with contextlib.suppress(DataError):  # abaw reindex names it
+            with contextlib.suppress(DataError):  # abaw reindex reports it
                 record = RunRecord.read(folder)
-                found.add(failure_id(record.task, record.split, record.name, record.seed, record.data["name"]))
-        return found
+                ids.add(failure_id(record.task, record.split, record.name, record.seed, record.data["name"]))
+        return ids
 
 
 def _checked(path: Path, place: PurePosixPath, where: str) -> Failure:
-    """A note that says of itself what its name and place say.
+    """Read a note, and check that its content agrees with its name and place.
 
     Raises:
-        DataError: it does not.
+        DataError: the content disagrees, or can't be read.
     """
     failure = Failure.read(path)
     identity = failure_id(failure.task, failure.split, failure.name, failure.seed, failure.data_name)
     if failure.task not in TASKS or failure.split not in SPLITS:
-        found = f"{failure.task!r}, {failure.split!r}"
-        raise DataError("a note of no task or split that is known", where=where, found=found)
+        actual = f"{failure.task!r}, {failure.split!r}"
+        raise DataError("a note of no task or split that is known", where=where, found=actual)
     if not place.stem == failure.failure_id == identity:
         raise DataError("a note that is not called as its run wants", where=where, expected=identity)
     above = place.parent.parent.name.upper()

@@ -1,4 +1,4 @@
-"""A run's scores again, from its own statistics: what the record says of itself must follow from them."""
+"""Scores of a run computed again from its statistics; the scores in its record must equal them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from harness.system.counts import first_of
 from harness.tasks import TASKS
 
 _SAME = 1e-9  # sums may be added in another order elsewhere
-_DRAWN = 0.1  # of its width: the ends of an interval are drawn, and earlier versions drew other videos
+_DRAWN = 0.1  # part of an interval's width: its ends are random, and earlier versions resampled other videos
 Key = tuple[str, str, str]
 
 
 def score_problems(record: RunRecord) -> Iterator[str]:
-    """What of the scores does not follow from the statistics, in words; nothing of a run that was not scored.
+    """Yield the problems of a run's scores: those that differ from the scores of its statistics. A run may be unscored.
 
-    That the statistics are those of the official file only the labels could tell.
+    Statistics that differ from those of the official file stay undetected, because that needs the labels.
     """
     yield from _step_doubts(record)
     if not record.statistics and not record.scores:
@@ -40,8 +40,8 @@ def score_problems(record: RunRecord) -> Iterator[str]:
         yield f"the statistics give no score; found {error}"
         return
     if HEADLINE not in cards or not cards.keys() <= {HEADLINE, TUNED_ON_ALL}:
-        found = ", ".join(map(repr, cards)) or "nothing"
-        yield f"statistics of {found}; expected those of {HEADLINE}, and of {TUNED_ON_ALL} at most"
+        estimates = ", ".join(map(repr, cards)) or "nothing"
+        yield f"statistics of {estimates}; expected those of {HEADLINE}, and of {TUNED_ON_ALL} at most"
         return
     yield from _doubts(record, cards)
     due = [row for name, card in cards.items() for row in score_rows(card, name)]
@@ -52,7 +52,7 @@ def score_problems(record: RunRecord) -> Iterator[str]:
 
 
 def _step_doubts(record: RunRecord) -> Iterator[str]:
-    """Yield effects of steps that no run could have; only its labels and scores could tell more."""
+    """Yield the impossible counts of steps. Further checks would need the labels and scores."""
     task = TASKS[record.task]
     most = record.data["frames"] if task.level == "frame" else record.data["videos"]
     most *= task.n_outputs if task.kind == "binaries" else 1
@@ -71,13 +71,13 @@ def _step_doubts(record: RunRecord) -> Iterator[str]:
 def _card(record: RunRecord, estimate: str) -> ScoreCard:
     task, statistics = TASKS[record.task], record.statistics[estimate]
     table = np.array(list(statistics.values()), np.float64)
-    with np.errstate(all="ignore"):  # numbers so large that their sum is none
+    with np.errstate(all="ignore"):  # the sum of large numbers may overflow
         metric_for(task).label_part(table)
         return score_card(task, tuple(statistics), table, record.groups)
 
 
 def _doubts(record: RunRecord, cards: Mapping[str, ScoreCard]) -> Iterator[str]:
-    """Statistics that no file could have."""
+    """Yield the impossible values in statistics."""
     frames, videos = record.data["frames"], record.data["videos"]
     # a row of a video counts even where there is no image of it
     frames = videos if TASKS[record.task].level == "video" else frames
@@ -92,8 +92,8 @@ def _doubts(record: RunRecord, cards: Mapping[str, ScoreCard]) -> Iterator[str]:
         if any(not -1 <= score.value <= 1 for score in card.scores):
             yield f"the statistics of {name} give scores outside of -1 to 1"
         if card.n_frames > frames or len(card.videos) > videos:
-            found, most = f"{card.n_frames:,} frames of {len(card.videos)} videos", f"{frames:,} of {videos}"
-            yield f"the statistics of {name} are of more than the run; found {found}, expected at most {most}"
+            actual, most = f"{card.n_frames:,} frames of {len(card.videos)} videos", f"{frames:,} of {videos}"
+            yield f"the statistics of {name} are of more than the run; found {actual}, expected at most {most}"
 
     strangers = sorted(set(record.groups) - set(cards[HEADLINE].videos))
     if strangers:
@@ -107,16 +107,16 @@ def _by_key(rows: Any) -> dict[Key, Mapping[str, Any]]:
     return {(row["estimate"], row["metric"], row["target"]): row for row in rows}
 
 
-def _differing(said: Mapping[Key, Mapping[str, Any]], due: Mapping[Key, Mapping[str, Any]]) -> Iterator[str]:
-    for key in dict.fromkeys([*said, *due]):
+def _differing(recorded: Mapping[Key, Mapping[str, Any]], due: Mapping[Key, Mapping[str, Any]]) -> Iterator[str]:
+    for key in dict.fromkeys([*recorded, *due]):
         name = " ".join(key)
-        if key not in due or key not in said:
+        if key not in due or key not in recorded:
             yield f"{name}, {'which is no score of the task' if key not in due else 'which the record lacks'}"
             continue
         low, high = due[key]["low"], due[key]["high"]
         drawn = _SAME if low is None else max(_DRAWN * (high - low), _SAME)
         for part, tolerance in (("value", _SAME), ("low", drawn), ("high", drawn)):
-            theirs, ours = said[key][part], due[key][part]
+            theirs, ours = recorded[key][part], due[key][part]
             if not _close(theirs, ours, tolerance):
                 yield f"{name}, {part}: {theirs} in the record, {ours} from the statistics"
 

@@ -1,6 +1,6 @@
-"""Where runs lie in what somebody hands over: a run's folder, a folder or a zip of many, however deep.
+"""Sources of an import: a run's folder, or a folder or zip with runs at any depth.
 
-Only names are looked at here. Links are not followed; what is hidden in a folder (``.git``) is passed over.
+This module reads names only. It follows no link, and skips hidden folders such as ``.git``.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from harness.system.regular import broken_link
 
 OF_A_RUN = Limits(members=5_000, member_bytes=4 << 30, total_bytes=8 << 30)
 OF_A_ZIP = Limits(members=300_000, member_bytes=OF_A_RUN.member_bytes, total_bytes=OF_A_RUN.total_bytes)
-"""Bytes are those of one run, also in a zip of many."""
+"""Limits of a zip of many runs; those on bytes hold for each run."""
 OF_A_RECORD = Limits(members=5_000, member_bytes=32 << 20, total_bytes=64 << 20)
-"""What is read as JSON, and takes many times the room in memory."""
+"""Limits of files that are read as JSON, which takes many times their size in memory."""
 RECORD_BYTES = 4 << 20
-"""Of ``run.json``: a hundred times what a run of many streams and folds writes."""
+"""Largest size of ``run.json`` in bytes: a hundred times that of a run of many streams and folds."""
 
 _TOP = PurePosixPath()
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A run's files as they lie somewhere, none of them believed yet.
+    """The files of a run in a source, before any check.
 
     Attributes:
-        where: for messages.
-        names: of its files, ``/`` between folders.
-        prefix: what stands before each of them in ``members``.
+        where: place of the run, for messages.
+        names: names of its files, with ``/`` between folders.
+        members: the open source.
+        prefix: text before each name in ``members``.
     """
 
     where: str
@@ -51,11 +52,13 @@ class Bundle:
         """Write some of the files below ``folder``, under their own names.
 
         Args:
-            nested: those that may be archives.
-            limits: of their bytes.
+            names: names of the files.
+            folder: folder to write to.
+            nested: names of files that may be archives.
+            limits: limits on the files' bytes.
 
         Raises:
-            SubmissionError: one can't be read, or they are too large.
+            SubmissionError: a file can't be read, or the files are too large.
         """
         meter = self.members.meter([self.prefix + name for name in names], limits)
         for name in names:
@@ -64,12 +67,15 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Source:
-    """What somebody hands over, open.
+    """An open source of runs: a folder or a zip.
 
     Attributes:
+        path: path of the folder or zip.
         runs: folders of runs, relative to the top.
-        notes: files that tell of a failed run.
-        left_out: what else is there, by name; in a folder, what can't be looked into.
+        notes: files that note a failed run.
+        left_out: names of all other files in a zip; messages on parts of a folder that can't be read.
+        archive: members of the zip; ``None`` for a folder.
+        of_runs: names of the members of each run in a zip.
     """
 
     path: Path
@@ -80,17 +86,17 @@ class Source:
     of_runs: Mapping[PurePosixPath, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     def where(self, place: PurePosixPath) -> str:
-        """A place in it, for messages; without what could move a cursor."""
+        """Return a place in the source for messages; control characters are replaced by ``?``."""
         between = "!" if self.archive else os.sep
         text = str(self.path) if place == _TOP else f"{self.path}{between}{place}"
         return "".join(c if c.isprintable() else "?" for c in text)
 
     @contextlib.contextmanager
     def run(self, place: PurePosixPath) -> Iterator[Bundle]:
-        """The files of a run.
+        """Open the files of a run.
 
         Raises:
-            SubmissionError: there are links among them, or names that could deceive.
+            SubmissionError: a file is a link, or has a deceptive name.
         """
         if self.archive is not None:
             prefix = "" if place == _TOP else f"{place}/"
@@ -104,7 +110,7 @@ class Source:
         """Write a note of a failed run to ``path``.
 
         Raises:
-            SubmissionError: it can't be read, is a link, or is too large.
+            SubmissionError: the note can't be read, is a link, or is too large.
         """
         if self.archive is not None:
             write_member(self.archive, str(place), path, self.archive.meter([str(place)], OF_A_RECORD))
@@ -123,11 +129,11 @@ def write_member(members: OpenMembers, name: str, path: Path, meter: Meter, *, n
 
 @contextlib.contextmanager
 def open_source(path: Path) -> Iterator[Source]:
-    """Find the runs in a folder or a zip.
+    """Open a folder or a zip, and find the runs in it.
 
     Raises:
-        DataError: there is nothing, or no run.
-        SubmissionError: a file that is no zip, or one that could deceive.
+        DataError: the path is missing, or holds no run.
+        SubmissionError: the file is not a zip, or its names are deceptive.
     """
     if not path.exists():
         raise DataError("no such file or folder", where=path, found=broken_link(path))
@@ -142,7 +148,7 @@ def open_source(path: Path) -> Iterator[Source]:
 def _in_zip(path: Path, members: OpenMembers) -> Source:
     named = [PurePosixPath(name) for name in members.names]
     runs = {name.parent for name in named if name.name == RUN_FILE}
-    runs = {place for place in runs if not runs & set(place.parents)}  # a run.json inside a run is none of its own
+    runs = {place for place in runs if not runs & set(place.parents)}  # a run.json inside a run is no run of its own
     of_runs: dict[PurePosixPath, list[str]] = {place: [] for place in sorted(runs)}
     notes, others = [], []
     for name in named:
@@ -153,8 +159,8 @@ def _in_zip(path: Path, members: OpenMembers) -> Source:
             notes.append(name)
         else:
             others.append(str(name))
-    kept = {place: tuple(names) for place, names in of_runs.items()}
-    return Source(path, tuple(kept), tuple(notes), (*others, *members.warnings), members, kept)
+    names_by_run = {place: tuple(names) for place, names in of_runs.items()}
+    return Source(path, tuple(names_by_run), tuple(notes), (*others, *members.warnings), members, names_by_run)
 
 
 def _in_folder(path: Path) -> Source:

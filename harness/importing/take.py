@@ -1,4 +1,4 @@
-"""From paths that somebody was given, to runs below the folder of the runs and in the store."""
+"""The import of paths that a user names: their runs are merged into the folder of the runs, then recorded."""
 
 from __future__ import annotations
 
@@ -16,8 +16,15 @@ from harness.store.sync import Due
 def take(paths: Iterable[Path], out: Path, *, replace: bool = False, dry: bool = False) -> Iterator[Outcome]:
     """Merge the runs in folders and zips with those below ``out``: see :class:`harness.importing.merge.Merge`.
 
+    Args:
+        paths: folders and zips.
+        out: folder of the runs.
+        replace: let runs replace those of the same id that are here.
+        dry: check all runs, but change no file.
+
     Yields:
-        Of each path, what was passed over, each run, each note of a failed run; or that it was refused as a whole.
+        The outcomes of each path: one for files that were passed over, one per run, one per note of a failed run; or a
+        single one for a path that was refused as a whole.
     """
     runs, notes = Merge(out, replace=replace, dry=dry), Notes(out, dry=dry)
     for path in paths:
@@ -32,7 +39,7 @@ def take(paths: Iterable[Path], out: Path, *, replace: bool = False, dry: bool =
 
 
 def to_record(store: Store, outcomes: Sequence[Outcome]) -> Due:
-    """What was taken, and what is here already and the store does not know.
+    """Return the runs and failures to record: those that were taken, and those here that the store lacks.
 
     Raises:
         StoreError: the store can't be read. The runs are complete on disk: ``abaw sync`` records them.

@@ -1,4 +1,4 @@
-"""What every solution promises, tried out: for tests, ours and those of other packages."""
+"""Test of a solution against the contract of :mod:`harness.plugins.interface`, for this and other packages' tests."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ _PICKLES = (b"\x80", b"PK")
 def broken_promises(
     entry: SolutionEntry, data: Dataset, settings: Settings, folder: Path, *, seed: int = 0
 ) -> list[str]:
-    """Fit, predict, save and load a solution on a small data set, and say what it does not keep.
+    """Fit, predict, save and load a solution on a small data set, and return the parts of the contract that it breaks.
 
     Args:
-        data: with train, val and test videos; every frame of every video must be answered.
+        entry: the solution.
+        data: data set with train, val and test videos; the solution must predict every frame of every video.
+        settings: settings that the solution is made with.
         folder: an empty folder to save in.
+        seed: seed of the training.
 
     Returns:
-        One line for each broken promise; empty where all are kept.
+        One line per broken part of the contract; an empty list for a correct solution.
 
     Raises:
-        AbawError: the solution itself refuses, such as for missing weights.
+        AbawError: the solution itself raises an error, for example for missing weights.
     """
     return list(_broken(entry, data, settings, folder, seed))
 
@@ -86,7 +89,7 @@ def _broken_answer(answer: Predictions, entry: SolutionEntry, data: Dataset, spl
 
 
 def same(one: Predictions, other: Predictions) -> bool:
-    """Whether two answers are equal to the bit."""
+    """Return True for two answers that are equal to the bit."""
     if list(one.videos) != list(other.videos) or one.choices != other.choices or one.steps != other.steps:
         return False
     return all(
@@ -104,10 +107,11 @@ def _arrays(video: VideoPrediction) -> tuple[npt.NDArray[Any] | None, ...]:
 
 
 def _may_be_pickle(content: bytes) -> bool:
-    """Return whether a file begins as a pickle or an archive does.
+    """Return True for a file that begins like a pickle or an archive.
 
     A safetensors file begins with the length of its header in 8 bytes, and the lowest may be a pickle's first byte. In
-    a pickle these 8 bytes are never a number as small as the file: zeros would have to follow, which are no opcode.
+    a pickle these 8 bytes are always a larger number than the file's size: for a small number, the high bytes would be
+    0, and pickle does not define an opcode 0.
     """
     is_safetensors = content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= len(content)
     return content.startswith(_PICKLES) and not is_safetensors

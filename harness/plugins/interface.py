@@ -1,4 +1,4 @@
-"""The one interface between the harness and any solution, and what a solution gives back."""
+"""The interface between the harness and solutions, and the types that a solution returns."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VideoPrediction:
-    """A solution's answer for one video: a row per frame, 1 to n in order; one row for tasks of level ``video``.
+    """A solution's answer for one video: one row per frame, 1 to n in order; one row for tasks of level ``video``.
 
     Attributes:
         scores: float32 ``(n_rows, task.n_outputs)``: probabilities, or values for VA and EMI, before any decision.
         decisions: official values: int64 ``(n_rows,)`` for classes, int64 ``(n_rows, n_outputs)`` for binaries,
             float64 ``(n_rows, n_outputs)`` for values.
-        tuned_on_all: decisions of the same shape when everything that is chosen on labels was chosen on all of the
-            validation set, as papers do. ``None`` where nothing was chosen on labels, or the split is not validation.
+        tuned_on_all: decisions of the same shape with all constants chosen on all of val, as papers do. ``None`` for
+            a solution without constants that are chosen on labels, and for other splits than val.
         trace: decisions before and after each of ``Predictions.steps``; ``None`` where the solution reports no steps.
     """
 
@@ -45,13 +45,16 @@ class VideoPrediction:
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """What an extraction did: for the screen and ``run.json``.
+    """The counts and the time of an extraction, for the screen and ``run.json``.
 
     Attributes:
-        frames: frames encoded now; ``reused``: frames that were in the cache.
-        undetected: frames that have a crop in which the encoder found nothing.
-        seconds: wall-clock time of the part that encoded.
-        notes: what a reader must know, such as recordings that don't fit their videos.
+        encoder: name of the encoder.
+        videos: number of videos.
+        frames: number of frames that were encoded now.
+        reused: number of frames that were in the cache.
+        undetected: number of frames with a crop in which the encoder found no face.
+        seconds: wall-clock time of the encoding in seconds.
+        notes: facts that a reader must know, such as recordings that don't fit their videos.
     """
 
     encoder: str
@@ -64,7 +67,7 @@ class ExtractionReport:
 
     @property
     def frames_per_second(self) -> float | None:
-        """Rate of this extraction; ``None`` where everything was in the cache."""
+        """Frames encoded per second; ``None`` if all frames were in the cache."""
         return self.frames / self.seconds if self.frames and self.seconds else None
 
 
@@ -73,12 +76,13 @@ class Predictions:
     """A solution's answer for a split.
 
     Attributes:
+        task: the task.
         videos: one entry per video of the split.
-        choices: what was chosen on labels and how (value per fold, value on all), for ``run.json``.
-        notes: what a reader of the result must know, such as a video in which no face was found.
-        extraction: what was encoded for it and how fast.
+        choices: constants that were chosen on labels (value per fold, value on all), for ``run.json``.
+        notes: facts that a reader of the result must know, such as a video in which no face was found.
+        extraction: one report per encoder that ran.
         steps: names of the steps of post-processing that every video's trace holds, in order; empty for a plan without
-            such steps. ``None`` for a solution that keeps its steps to itself.
+            such steps. ``None`` for a solution that reports no steps.
     """
 
     task: Task
@@ -89,16 +93,17 @@ class Predictions:
     steps: Sequence[str] | None = None
 
     def __iter__(self) -> Iterator[tuple[str, VideoPrediction]]:
+        """Yield name and answer of each video."""
         return iter(self.videos.items())
 
     def check(self, n_rows: Mapping[str, int]) -> None:
-        """Hold the contract: every video, every row, official value types and range, finite scores.
+        """Check the contract: every video, every row, official value types and range, finite scores.
 
         Args:
             n_rows: official number of rows of every video of the split (:attr:`Video.n_rows`).
 
         Raises:
-            SolutionError: names the first video that breaks it.
+            SolutionError: a video breaks the contract; the message names the first one.
         """
         missing = sorted(set(n_rows) - set(self.videos))
         extra = sorted(set(self.videos) - set(n_rows))
@@ -156,7 +161,7 @@ class Predictions:
 
 
 class Solution(Protocol):
-    """What every variant, ours or a third party's, implements."""
+    """The protocol of a solution, which every variant and every plug-in implements."""
 
     name: str
     task: Task
@@ -165,38 +170,39 @@ class Solution(Protocol):
         """Train on the data set's training split. The same seed gives the same result on the same machine."""
 
     def predict(self, data: Dataset, split: str) -> Predictions:
-        """Return every official row of every video of ``split``, whether or not it has a crop."""
+        """Return every official row of every video of ``split``, including frames without a crop."""
 
     def describe(self) -> dict[str, Any]:
-        """The resolved recipe, plain data, complete: what goes into ``run.json`` and decides a run's identity."""
+        """Return the complete recipe as plain data. It is stored in ``run.json`` and decides the run's id."""
 
     def save(self, folder: Path) -> None:
-        """Write what ``load`` needs into ``folder``. No pickle."""
+        """Write the fitted solution into ``folder`` for ``load``, without pickle."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """A fitted solution from what ``save`` wrote."""
+        """Return the fitted solution that ``save`` wrote into ``folder``."""
 
 
 @runtime_checkable
 class Preparing(Protocol):
-    """A solution that keeps what it computes in the cache, where other seeds and other solutions find it."""
+    """A solution that stores its features in the cache, where other seeds and other solutions find them."""
 
     def prepare(self, data: Dataset, split: str) -> None:
-        """Fill the cache with what ``fit`` and ``predict`` on that split read and no seed changes: features."""
+        """Fill the cache with the features that ``fit`` and ``predict`` on that split read."""
 
     def trainings(self) -> frozenset[str]:
-        """Names of what ``fit`` keeps: two solutions that share one train the very same under the same seed."""
+        """Return names of the trainings of ``fit``: solutions with a common name share that training per seed."""
 
 
 @dataclass(frozen=True)
 class Stock:
-    """Features of one encoder that a run reads: those in the cache, and those to be made.
+    """Features of one encoder that a run reads: those in the cache, and those to be computed.
 
     Attributes:
-        frames: of all videos that the run reads; ``None`` for an encoder of audio or words.
-        missing: frames that are to be encoded; ``None`` likewise.
-        bytes: that the missing ones will take on disk; ``None`` likewise.
+        encoder: name of the encoder.
+        frames: number of frames of all videos that the run reads; ``None`` for an encoder of audio or words.
+        missing: number of frames to be encoded; ``None`` likewise.
+        bytes: size on disk of the missing features in bytes; ``None`` likewise.
     """
 
     encoder: str
@@ -207,7 +213,7 @@ class Stock:
 
 @runtime_checkable
 class Stocked(Protocol):
-    """A solution that can tell which of its features are in the cache, before it computes anything."""
+    """A solution that can count its features in the cache before it computes any."""
 
     def stocks(self, data: Dataset, split: str) -> Sequence[Stock]:
         """Return one entry per encoder of a run on that split."""
@@ -215,7 +221,7 @@ class Stocked(Protocol):
 
 @runtime_checkable
 class ReadingWords(Protocol):
-    """A solution that may read what is said in videos: other transcripts then make another run."""
+    """A solution that may read the words spoken in videos: other transcripts then make another run."""
 
     def reads_words(self) -> bool:
         """Return True if fit or predict reads transcripts."""
@@ -223,18 +229,25 @@ class ReadingWords(Protocol):
 
 @dataclass(frozen=True)
 class SolutionEntry:
-    """A solution's line in the registry: what the lists show, and how to make one.
+    """A solution's entry in the registry: the facts for lists, and the function that makes the solution.
 
     Attributes:
-        row: the paper's row that it reproduces, ``None`` if there is none.
-        variant_of: name of the solution that this one is a variant of, which lists show in its place; empty if none.
-        remark: what a user must know, such as where a paper and its authors' code differ and which of them this is.
-        needs: optional extras that it needs, such as ``mediapipe``.
-        cores: that training and predicting keep busy on a CPU; ``None`` for all that there are.
-        trained_on: splits that heads for test are trained on, ``train`` or ``train+val``. Heads trained on train alone
-            predict val, whatever this says.
-        create_on_both: how to make one whose heads for test are trained on train and val; its description differs in
-            the key ``final`` alone. ``None`` where the package offers only the other way, or heads are pretrained.
+        name: name of the solution.
+        task: its task.
+        summary: one line for lists.
+        create: function that makes the solution.
+        encoder: name of the encoder, for lists.
+        head: name of the head, for lists.
+        postprocess: name of the post-processing, for lists.
+        row: the row of a paper's table that the solution reproduces; ``None`` without such a row.
+        variant_of: name of the solution that this one is a variant of, which lists show in its place; may be empty.
+        remark: facts that a user must know, such as a difference between a paper and its authors' code.
+        needs: optional extras that the solution needs, such as ``mediapipe``.
+        cores: number of CPU cores that training and predicting keep busy; ``None`` for all cores.
+        trained_on: splits that heads for test are trained on, ``train`` or ``train+val``. Val is always predicted by
+            heads trained on train alone.
+        create_on_both: function that makes the solution with heads for test trained on train and val; its description
+            differs in the key ``final`` alone. ``None`` if the package lacks it, or the heads are pretrained.
     """
 
     name: str
@@ -273,33 +286,33 @@ class SolutionEntry:
 
     @property
     def published(self) -> float | None:
-        """The paper's score for its row, a fraction or a coefficient: the official one, else the one that it prints.
+        """The paper's score for its row, a fraction or a coefficient: the official metric's, else the printed one.
 
-        ``None`` for a row of the test split: no score of ours on val may stand beside it.
+        ``None`` for a row of the test split, because our scores on val must not be compared with it.
         """
         printed = table_row(self.row) if self.row else None
         return printed.published if printed and printed.split == "val" else None
 
     @property
     def published_targets(self) -> dict[str, float]:
-        """The paper's score of each class, dimension or action unit, where its row prints them."""
+        """The paper's score per class, dimension or action unit, as far as its row prints them."""
         values = table_row(self.row).values if self.row and self.published is not None else {}
         return {target: value for (_, target), value in values.items() if target in self.task.targets}
 
 
 class Provider(Protocol):
-    """The object that an entry point of group ``abaw.solutions`` refers to: solutions and, if it has any, encoders."""
+    """The object that an entry point of group ``abaw.solutions`` refers to: solutions and, optionally, encoders."""
 
     def solutions(self) -> Sequence[SolutionEntry]:
         """Return every solution of this provider."""
 
     def encoders(self) -> Mapping[str, str]:
-        """Return encoder names and one line on each; ``timm:*`` stands for a family."""
+        """Return one line of description per encoder name; ``timm:*`` stands for a family of encoders."""
 
     def extract(
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
     ) -> ExtractionReport | None:
-        """Fill the feature cache; ``None`` if this provider has no such encoder."""
+        """Fill the feature cache and report; return ``None`` for an encoder of another provider."""
 
 
 @runtime_checkable
@@ -309,23 +322,27 @@ class Blending(Protocol):
     def blend(
         self, name: str, task: Task, parts: Sequence[BlendPart], weights: Sequence[float] | None, smooth: bool
     ) -> SolutionEntry:
-        """A solution that blends the parts' scores, with weights given or chosen."""
+        """Return a solution that blends the parts' scores; ``weights`` of ``None`` are chosen on labels."""
 
 
 @runtime_checkable
 class Sweeping(Protocol):
-    """A provider that can also draw curves of its saved solutions."""
+    """A provider that can also compute curves of its saved solutions."""
 
     def curves(self, name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint] | None:
-        """Score against each constant of the solution saved in ``model``; ``None`` if it is none of its own."""
+        """Score the solution saved in ``model`` at several values of each of its constants.
+
+        Returns:
+            The points of all curves; ``None`` for a solution of another provider.
+        """
 
 
 @runtime_checkable
 class Listening(Protocol):
-    """A provider that also has encoders of audio."""
+    """A provider that also has audio encoders."""
 
     def audio_rows(self) -> Sequence[AudioRows]:
-        """Return the geometry of the rows of each encoder that gives rows of audio."""
+        """Return the geometry of the rows of each audio encoder."""
 
 
 @dataclass(frozen=True)
@@ -351,11 +368,11 @@ class SolutionList:
 
 @dataclass(frozen=True)
 class BlendPart:
-    """A run on validation, and the same solution's on test where a test file is to be made.
+    """A run on val, with the same solution's run on test if the blend predicts test.
 
     Attributes:
-        record: on validation.
-        folders: of the runs, by split.
+        record: record of the run on val.
+        folders: folders of the runs, by split.
         trained_on: splits that the heads of the run on test were trained on.
     """
 
@@ -364,11 +381,11 @@ class BlendPart:
     trained_on: str = TRAIN
 
     def scores(self, split: str) -> Scores:
-        """Scores of the run on a split.
+        """Return the scores of the run on a split, float32 ``(n_frames, n_outputs)`` by video.
 
         Raises:
-            SolutionError: there is no such run.
-            DataError: they can't be read.
+            SolutionError: the part has no run on this split.
+            DataError: the scores are unreadable, or were changed since the run.
         """
         if split not in self.folders:
             raise SolutionError(f"{self.record.run_id}: no run of the same solution on {split}")

@@ -1,4 +1,4 @@
-"""Needs of a solution: weights, features of the user's own, optional packages; here already, or missing."""
+"""Needs of a solution: weights, features that the user brings, and optional packages, on this machine or missing."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Need:
     """Weights, features or a package that a solution runs with.
 
     Attributes:
-        kind: of it.
-        name: of the weights, of the folder of features, or of the extra.
-        command: that brings it here, or what the user must do.
-        size: bytes of a download, about; ``None`` where they are unknown.
-        here: whether it is here already.
-        open: whether anybody can have it, without asking its authors.
+        kind: kind of the need.
+        name: name of the weights, of the folder of features, or of the extra.
+        command: command that brings it here, or an instruction for the user.
+        size: approximate size of the download in bytes; ``None`` where it is unknown.
+        here: True if it is on this machine.
+        open: True if anybody can download it; False if the user must ask its authors.
     """
 
     kind: Kind
@@ -42,14 +42,14 @@ class Requiring(Protocol):
     """A provider that knows what its solutions need."""
 
     def needs(self, name: str, settings: Settings) -> Sequence[Need] | None:
-        """Return weights and features that a solution needs, here or not; ``None`` if it is none of its own."""
+        """Return all weights and features that a solution needs; ``None`` for a solution of another provider."""
 
 
 def state_of(missing: Sequence[Need]) -> str:
-    """Return ``runs now``, ``needs weights``, ``needs features``, ``needs a package``, or several of these in one.
+    """Return ``runs now``, or the kinds of the missing needs, such as ``needs weights and a package``.
 
     Args:
-        missing: needs that are not here.
+        missing: needs that are not on this machine.
     """
     words = {"weights": "weights", "features": "features", "package": "a package"}
     kinds = [words[kind] for kind in words if any(need.kind == kind for need in missing)]
@@ -57,10 +57,10 @@ def state_of(missing: Sequence[Need]) -> str:
 
 
 def named_state_of(missing: Sequence[Need]) -> str:
-    """Return the same with names: ``needs weights enet_b0_8_best_vgaf``, ``needs features libreface``.
+    """Return ``runs now``, or the missing needs with up to three names each, such as ``needs features libreface``.
 
     Args:
-        missing: needs that are not here.
+        missing: needs that are not on this machine.
     """
     titles = {"weights": "weights", "features": "features", "package": "package"}
     parts = []
@@ -76,7 +76,7 @@ _NAMED = 3
 
 
 def commands_for(missing: Sequence[Need]) -> list[str]:
-    """Return the commands that bring what is missing: one for all weights that can be fetched, then one each."""
+    """Return the commands that bring the missing needs: one for all weights to download, then one per other need."""
     fetched = [need.command.removeprefix(_FETCH) for need in missing if need.command.startswith(_FETCH)]
     one = [f"{_FETCH}{' '.join(dict.fromkeys(fetched))}"] if fetched else []
     return [*one, *dict.fromkeys(need.command for need in missing if not need.command.startswith(_FETCH))]
@@ -92,7 +92,7 @@ def package_needs(extras: Sequence[str]) -> list[Need]:
 
 @functools.cache
 def _is_installed(extra: str) -> bool:
-    """Return whether all distributions of an extra are installed; False for one that this distribution lacks."""
+    """Return True if all distributions of an extra are installed; False for an extra that this distribution lacks."""
     try:
         lines = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Finds solutions by name. The harness imports no solution: installed packages offer them as entry points."""
+"""The registry of solutions by name. The harness imports no solution: installed packages offer entry points."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ _log = logging.getLogger("abaw")
 
 @functools.cache
 def providers() -> tuple[Provider, ...]:
-    """Every provider that loads; one that does not is warned about and left out, it must not take the rest down."""
-    found: list[Provider] = []
+    """Return all providers that load. A broken provider causes a warning and is left out."""
+    loaded: list[Provider] = []
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name):
         try:
             provider = point.load()
-            provider.solutions()  # one that can't list its solutions is as broken as one that does not load
-            found.append(provider)
+            provider.solutions()  # a provider that can't list its solutions is broken, too
+            loaded.append(provider)
         except Exception as error:  # a third party's module may raise anything
             _log.warning("solutions of %r can't be loaded (%s: %s)", point.name, type(error).__name__, error)
-    return tuple(found)
+    return tuple(loaded)
 
 
 @functools.cache
 def solution_entries() -> dict[str, SolutionEntry]:
-    """All solutions by name. One whose name can't be part of a run's is warned about and left out.
+    """Return all solutions by name. A solution whose name can't be part of a run's causes a warning and is left out.
 
     Raises:
         UsageError: two packages offer the same name.
@@ -64,10 +64,10 @@ def solution_entries() -> dict[str, SolutionEntry]:
 
 
 def solution_entry(name: str) -> SolutionEntry:
-    """The entry of that name.
+    """Return the entry of a solution.
 
     Raises:
-        UnknownNameError: with the closest names.
+        UnknownNameError: no package offers the solution; the message lists the closest names.
     """
     entries = solution_entries()
     if name not in entries:
@@ -76,12 +76,12 @@ def solution_entry(name: str) -> SolutionEntry:
 
 
 def audio_rows() -> list[AudioRows]:
-    """Return the geometry of the rows of each known encoder of audio."""
+    """Return the geometry of the rows of each known audio encoder."""
     return [rows for provider in providers() if isinstance(provider, Listening) for rows in provider.audio_rows()]
 
 
 def needs_of_solution(name: str, settings: Settings) -> list[Need] | None:
-    """Return what a solution needs, here or not: weights, features, packages; ``None`` for one that nobody knows."""
+    """Return all weights, features and packages that a solution needs; ``None`` for an unknown solution."""
     entry = solution_entries().get(name)
     if entry is None:
         return None
@@ -93,10 +93,16 @@ def needs_of_solution(name: str, settings: Settings) -> list[Need] | None:
 
 
 def extract(encoder: str, data: Dataset, splits: Sequence[str], settings: Settings) -> ExtractionReport:
-    """Fill the feature cache for an encoder, whichever package has it.
+    """Fill the feature cache with an encoder of any installed package.
+
+    Args:
+        encoder: name of the encoder.
+        data: the data set.
+        splits: splits whose videos are encoded.
+        settings: settings of the encoder, such as device and precision.
 
     Raises:
-        UnknownNameError: no package has it.
+        UnknownNameError: no package has the encoder.
     """
     for provider in providers():
         report = provider.extract(encoder, data, splits, settings)
@@ -109,14 +115,17 @@ def extract(encoder: str, data: Dataset, splits: Sequence[str], settings: Settin
 def blend_entry(
     name: str, task: Task, parts: Sequence[BlendPart], weights: Sequence[float] | None, *, smooth: bool
 ) -> SolutionEntry:
-    """Runs blended, by the first package that can.
+    """Return a blend of runs as a solution of the first package that can blend.
 
     Args:
-        weights: one a run, given; ``None`` for chosen ones.
-        smooth: whether the blend is smoothed, with a window that is chosen.
+        name: name of the blend.
+        task: task of the runs.
+        parts: the runs.
+        weights: one weight per run; ``None`` to choose them on the labels of val.
+        smooth: smooth the blend over frames, with a window that is chosen on the labels of val.
 
     Raises:
-        UsageError: no package can.
+        UsageError: no package can blend.
     """
     for provider in providers():
         if isinstance(provider, Blending):
@@ -125,10 +134,16 @@ def blend_entry(
 
 
 def curves(name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint]:
-    """Curves of a saved solution, by the package that has it.
+    """Return the curves of a saved solution, computed by the package that offers it.
+
+    Args:
+        name: name of the solution.
+        model: folder that the solution was saved in.
+        data: the data set.
+        settings: settings of the run.
 
     Raises:
-        UsageError: it has none to draw.
+        UsageError: the solution lacks constants to draw curves of.
     """
     for provider in providers():
         points = provider.curves(name, model, data, settings) if isinstance(provider, Sweeping) else None

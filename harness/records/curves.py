@@ -15,12 +15,16 @@ SWEEP_FILE = "sweep.json"
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """The official score on validation at one value of one constant, the others as chosen on all of validation.
+    """The official score on val at one value of one constant; the other constants are those chosen on all of val.
 
     Attributes:
         axis: ``half_width`` in frames, ``filter_threshold``, ``threshold`` of the second of two classes, or ``weight``
             of the first stream.
-        low, high: 95 % interval by video; ``None`` where there are fewer than two.
+        value: value of the constant.
+        metric: name of the official metric.
+        score: the score.
+        low: lower end of the 95 % interval over videos; ``None`` for fewer than two videos.
+        high: upper end of the interval, likewise.
     """
 
     axis: str
@@ -42,12 +46,12 @@ CURVES: Document[Curves] = Document(Curves, "curves that can't be read", "Make i
 
 
 def write_sweep(folder: Path, points: Sequence[SweepPoint]) -> None:
-    """Write a run's curves, atomically; those that were there are replaced."""
+    """Write a run's curves atomically, in place of earlier ones."""
     CURVES.write(folder / SWEEP_FILE, {"format": 1, "points": [asdict(point) for point in points]})
 
 
 def read_sweep(folder: Path) -> list[SweepPoint]:
-    """Return the curves of a run; an empty list where none were made.
+    """Return the curves of a run; an empty list for a run without curves.
 
     Raises:
         DataError: the file can't be read.

@@ -1,11 +1,11 @@
 """Versioned JSON documents: one reader, one writer, one rule for versions, one form of message.
 
 A document's member ``format`` counts its versions; a document without this member is of format 1. A document of a
-higher format than this version knows is refused, whatever else it holds. Members that a type does not name are passed
-over, so that documents of later versions of one format load. Values are checked against the type and never converted to
-another kind: text is no number.
+higher format than this version knows is refused, whatever else it holds. Members that a type does not name are ignored,
+so that documents of later versions of one format load. Values are checked against the type and never converted to
+another kind: the text ``"1"`` is refused as a number.
 
-JSON is read as Python reads it, with ``NaN`` and ``Infinity``, which choices that nobody could make hold.
+JSON is read as Python reads it, with ``NaN`` and ``Infinity``: a choice without a valid score holds them.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _FAULT = re.compile(
 )
 
 DEEPEST = 100
-"""Levels of a document; whoever shows or stores it calls itself once per level."""
+"""Largest number of nested levels in a document: code that shows or stores it recurses once per level."""
 
 _LONGEST = 1000
-"""Characters of a message of msgspec; a longer one quotes a text of the document."""
+"""Largest number of characters of a msgspec message that is parsed; a longer one quotes a text of the document."""
 
 
 class _Version(msgspec.Struct):
@@ -58,11 +58,11 @@ class Document(Generic[T]):
 
     Attributes:
         kind: type of the content: a dataclass, a ``TypedDict``, a ``dict[...]``.
-        what: first words of the message on a document that can't be read.
-        do: what the user can do about such a document.
-        format: the newest that this version reads.
+        what: first words of the message on an unreadable document.
+        do: the user's remedy for such a document.
+        format: newest format that this version reads.
         indent: spaces per level, for documents that people read; ``None`` for one line.
-        as_written: return the content as it was written, once it has been checked, with members that the type lacks.
+        as_written: return the checked content as it was written, including members that the type lacks.
     """
 
     kind: Any
@@ -76,25 +76,25 @@ class Document(Generic[T]):
         """Return the content of a document.
 
         Raises:
-            DataError: the file is missing, unreadable, of a newer version, or no such document; the message names the
+            DataError: the file is missing, unreadable, of a newer version, or another document; the message names the
                 place in the document.
         """
         try:
             plain = load_json(path, levels=DEEPEST)
-            found = msgspec.convert(plain, _Version).format
-            if found <= self.format:
+            version = msgspec.convert(plain, _Version).format
+            if version <= self.format:
                 content: T = msgspec.convert(plain, self.kind)
                 return cast(T, plain) if self.as_written else content
         except (OSError, ValueError) as error:
             raise DataError(problem(self.what, where=path, **fault(error), do=self.do)) from error
         what, expected = "written by a newer version", f"at most {self.format}"
-        raise DataError(what, where=path, found=f"format {found}", expected=expected, do="Update abaw-harness")
+        raise DataError(what, where=path, found=f"format {version}", expected=expected, do="Update abaw-harness")
 
     def find(self, path: Path) -> T | None:
-        """Return the content as :meth:`read` does; ``None`` where the file is missing.
+        """Return the content as :meth:`read` does, but ``None`` for a missing file.
 
         Raises:
-            DataError: as :meth:`read`.
+            DataError: the file is unreadable, of a newer version, or another document.
         """
         try:
             return self.read(path)
@@ -104,11 +104,11 @@ class Document(Generic[T]):
             raise
 
     def write(self, path: Path, content: Mapping[str, Any], *, durable: bool = True) -> None:
-        """Write a document, atomically; an earlier one is replaced.
+        """Write a document atomically, in place of an earlier one.
 
         Args:
-            path: of the document.
-            content: its members.
+            path: path of the document.
+            content: members of the document.
             durable: see :func:`harness.system.atomic.atomic_file`.
 
         Raises:
@@ -125,8 +125,8 @@ class Document(Generic[T]):
 
 
 def nested_deeper(content: Any, levels: int) -> bool:
-    """Return True if plain data are nested deeper than so many levels."""
-    containers = [content]  # numbers and texts, which are nearly all there is, are passed over
+    """Return True for plain data that are nested deeper than so many levels."""
+    containers = [content]  # numbers and texts, which are nearly all of the content, are skipped
     for _ in range(levels - 1):
         inside = (outer.values() if isinstance(outer, dict) else outer for outer in containers)
         containers = [inner for values in inside for inner in values if isinstance(inner, dict | list)]
@@ -136,19 +136,19 @@ def nested_deeper(content: Any, levels: int) -> bool:
 
 
 def fault(error: Exception) -> dict[str, str | None]:
-    """Return what was found, where in the document, and what was expected, as :func:`harness.errors.problem` takes it.
+    """Return ``found``, with its place in the document, and ``expected``, for :func:`harness.errors.problem`.
 
     Args:
-        error: of a file that can't be read, or of msgspec, which knows the place in the document.
+        error: error of an unreadable file, or of msgspec, which knows the place in the document.
     """
     text = str(error)
     parts = _FAULT.fullmatch(text) if isinstance(error, msgspec.ValidationError) and len(text) < _LONGEST else None
     if parts is None:
         return {"found": text}
-    found = parts["found"] or parts["other"] or "another value"
+    value = parts["found"] or parts["other"] or "another value"
     place = f" at {parts['place']}" if parts["place"] else ""
     expected = re.sub(r"`float` [<>]= \S+e\+308", "a finite number", parts["expected"] or "") or None
-    return {"found": f"{found}{place}", "expected": expected}
+    return {"found": f"{value}{place}", "expected": expected}
 
 
 def now() -> str:
@@ -160,7 +160,7 @@ def in_utc(text: str) -> str:
     """Return a time in ISO 8601 as the same time in UTC, without its offset; a time without an offset is in UTC.
 
     Raises:
-        ValueError: the text is no time, or lies outside of the years of UTC.
+        ValueError: the text is malformed, or the time lies outside of the years of UTC.
     """
     moment = datetime.fromisoformat(text)
     try:
@@ -173,19 +173,19 @@ def load_json(path: Path, most: int | None = None, levels: int | None = None) ->
     """Return the content of a JSON file.
 
     Args:
-        path: of the file.
-        most: bytes that are read; ``None`` for all that there are.
-        levels: that the content may be nested; ``None`` for as many as Python can read.
+        path: path of the file.
+        most: largest size in bytes; ``None`` for any size.
+        levels: largest number of nested levels; ``None`` for as many as Python can read.
 
     Raises:
-        OSError: the file is missing, is larger, is a pipe or the like, or may not be read.
-        ValueError: it is not JSON in UTF-8, or is nested too deeply.
+        OSError: the file is missing, too large, a special file such as a pipe, or unreadable for this user.
+        ValueError: the content is not JSON in UTF-8, or is nested too deeply.
     """
     try:
         content = json.loads(text := read_text(path, most))
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    # each level opens a bracket: a list of frames, however long, need not be walked through
+    # each level opens a bracket: a long list of frames has few, and is not searched
     if levels is not None and text.count("[") + text.count("{") > levels and nested_deeper(content, levels):
         raise ValueError(f"nested too deeply: more than {levels} levels")
     return content
@@ -194,7 +194,7 @@ def load_json(path: Path, most: int | None = None, levels: int | None = None) ->
 def json_text(content: Any, indent: int | None = None) -> str:
     """Return plain data as JSON: on one line in ASCII, or indented in any script.
 
-    Half a surrogate pair, as in the name of a file that is no UTF-8, makes the whole text ASCII.
+    Half a surrogate pair, as in a file name with bytes outside of UTF-8, makes the whole text ASCII.
     """
     if indent is None:
         return json.dumps(content, separators=(",", ":"))

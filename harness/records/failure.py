@@ -1,7 +1,7 @@
-"""Runs that were tried and came to nothing: what, when and why, so that nobody has to search a terminal for it.
+"""Notes of failed runs, with time and reason, so that a user can read them without the terminal's output.
 
-One small file each, ``submissions/<TASK>/failed/<id>.json``, beside the run folders; the store lists them. A run of the
-same solution, split, seed and data that is complete afterwards takes the note away.
+Each note is a small file beside the run folders, ``submissions/<TASK>/failed/<id>.json``; the store lists the notes.
+A later complete run of the same solution, split, seed and data removes the note.
 """
 
 from __future__ import annotations
@@ -18,13 +18,19 @@ FOLDER = "failed"
 
 @dataclass(frozen=True)
 class Failure:
-    """What was tried, and why nothing came of it.
+    """A failed run and its error.
 
     Attributes:
-        failure_id: the same for the same solution, split, seed and data.
+        failure_id: hash of task, split, solution, seed and data.
         created: ISO 8601, UTC.
-        kind: of the error, ``DataError``.
-        reason: the error's message, whole.
+        task: name of the task.
+        split: split that was to be predicted.
+        name: name of the solution.
+        seed: seed of the training.
+        data_name: name of the data set.
+        kind: class of the error, such as ``DataError``.
+        reason: complete message of the error.
+        format: version of the file's format.
     """
 
     failure_id: str
@@ -39,12 +45,21 @@ class Failure:
     format: int = 1
 
     def __post_init__(self) -> None:
-        """Raise ValueError where ``created`` is no time."""
+        """Raise ValueError unless ``created`` is a time."""
         in_utc(self.created)
 
     @classmethod
     def of(cls, error: BaseException, *, task: str, split: str, name: str, seed: int | None, data_name: str) -> Self:
-        """The note of an error, now."""
+        """Return the note of an error that has just been raised by a run.
+
+        Args:
+            error: the error.
+            task: name of the task.
+            split: split that was to be predicted.
+            name: name of the solution.
+            seed: seed of the training.
+            data_name: name of the data set.
+        """
         return cls(
             failure_id=failure_id(task, split, name, seed, data_name),
             created=now(),
@@ -58,7 +73,7 @@ class Failure:
         )
 
     def write(self, out: Path) -> Path:
-        """Write the note below the folder of the runs, atomically; an earlier one is replaced."""
+        """Write the note below the folder of the runs, atomically, in place of an earlier one."""
         path = failure_file(out, self.task, self.failure_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         FAILURE.write(path, asdict(self))
@@ -69,7 +84,7 @@ class Failure:
         """Read a note.
 
         Raises:
-            DataError: the file is no note of a failed run, or was written by a newer version.
+            DataError: the file is not a note of a failed run, or a newer version wrote it.
         """
         return FAILURE.read(path)
 
@@ -78,16 +93,16 @@ FAILURE: Document[Failure] = Document(Failure, "a note of a failed run that can'
 
 
 def failure_id(task: str, split: str, name: str, seed: int | None, data_name: str) -> str:
-    """Id of the failure of such a run."""
+    """Return the id that all failures of a run share: a hash of task, split, solution, seed and data."""
     content = {"task": task, "split": split, "name": name, "seed": seed, "data": data_name}
     return digest_of(content)[:16]
 
 
 def failure_file(out: Path, task: str, identity: str) -> Path:
-    """Where the note lies."""
+    """Return the path of a failure's note below the folder of the runs."""
     return out / task / FOLDER / f"{identity}.json"
 
 
 def failure_files(out: Path) -> list[Path]:
-    """Every note below the folder of the runs."""
+    """Return the paths of all notes below the folder of the runs, sorted."""
     return sorted(path for path in out.glob(f"*/{FOLDER}/*.json") if not path.name.startswith("."))

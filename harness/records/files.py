@@ -1,4 +1,4 @@
-"""Names of the files of a run's folder. This module imports nothing: checking a file needs a name, and no reader."""
+"""Names of the files of a run's folder. This module has no imports, so that code which needs a name starts fast."""
 
 RUN_FILE = "run.json"
 STATISTICS_FILE = "statistics.json"

@@ -19,9 +19,10 @@ class Marks:
 
     Attributes:
         hidden: left out of boards; every command still takes the run's name.
-        note: of the user, a plain text; empty for none.
-        tags: each once, in the order in which they were given.
-        history: what was changed before, the oldest first: ``time`` and the earlier ``hidden``, ``note``, ``tags``.
+        note: the user's note, a plain text, which may be empty.
+        tags: tags without repetition, in the order in which the user added them.
+        history: earlier marks, the oldest first: ``time`` of the change and the earlier ``hidden``, ``note``, ``tags``.
+        format: version of the file's format.
     """
 
     hidden: bool = False
@@ -31,7 +32,7 @@ class Marks:
     format: int = 1
 
     def __post_init__(self) -> None:
-        """Raise ValueError for more than a board can show."""
+        """Raise ValueError for tags or a note that are too long for a board."""
         if len(self.tags) > _MOST_TAGS or any(len(tag) > 100 or not tag.strip() for tag in self.tags):
             raise ValueError(f"tags that can't be shown: at most {_MOST_TAGS}, each of 1 to 100 characters")
         if len(self.note) > _LONGEST:
@@ -39,18 +40,18 @@ class Marks:
 
     @property
     def notes(self) -> list[str]:
-        """Return what the notes of a run say of its marks."""
+        """Notes on the run that the marks add: the user's note, if it is not empty."""
         return [self.note] if self.note else []
 
     def changed(self, **changes: Any) -> Self:
-        """Return marks with changes, and what they were before in the history; the same marks where nothing changes."""
+        """Return marks with changes, and with the earlier marks in the history; the same marks if no value changes."""
         if all(getattr(self, name) == value for name, value in changes.items()):
             return self
         before = {"time": now(), "hidden": self.hidden, "note": self.note, "tags": list(self.tags)}
         return replace(self, history=(*self.history, before), **changes)
 
     def undone(self) -> Self:
-        """Return marks as they were before the last change; the same marks where nothing was changed."""
+        """Return the marks before the last change; the same marks if the history is empty."""
         if not self.history:
             return self
         last = self.history[-1]
@@ -60,7 +61,7 @@ class Marks:
         return replace(self, hidden=hidden, note=note, tags=tags, history=self.history[:-1])
 
     def plain(self) -> dict[str, Any]:
-        """Return what a store keeps: the marks without their history."""
+        """Return the marks without their history, as a store keeps them."""
         return {"hidden": self.hidden, "note": self.note, "tags": list(self.tags)}
 
     def write(self, folder: Path) -> None:
@@ -77,7 +78,7 @@ def keep_marks(earlier: Path, folder: Path) -> None:
     """Write the marks of an earlier run, if it has any, into the folder of the one that replaces it.
 
     Raises:
-        DataError: they can't be read.
+        DataError: the earlier marks can't be read.
     """
     if (marks := read_marks(earlier)) != Marks():
         marks.write(folder)

@@ -1,4 +1,4 @@
-"""Options of a run's record as flags: what a command repeats to make the run again, on another split too."""
+"""Options of a run's record as flags of a command, to repeat the run, for example on another split."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 OF_DATA = ("crops", "annotations", "ignore_lengths")
-"""Options that decide what is read from a data set."""
+"""Options that decide which files of a data set are read."""
 OF_RUN = (*OF_DATA, "device", "backend", "precision", "weights", "stride")
-"""Options that decide a run, the data set's first."""
+"""Options that decide the result of a run, those of the data set first."""
 FRAMES_LEFT_OUT = "--stride"
-"""Option that the note of a run names whose encoder left frames out."""
+"""Option in the note of a run whose encoder left frames out."""
 RANDOM_WEIGHTS = "--weights random"
-"""Option that the note of a run names whose networks were not pretrained."""
+"""Option in the note of a run whose networks were not pretrained."""
 _SWITCHES = ("ignore_lengths",)
 
 

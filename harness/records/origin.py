@@ -1,4 +1,4 @@
-"""Where a run came from that was not made here: a small file beside ``run.json``, which itself stays as it was."""
+"""The origin of an imported run: a small file beside ``run.json``, which itself stays unchanged."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ ORIGIN_FILE = "imported.json"
 
 @dataclass(frozen=True)
 class Origin:
-    """Who handed a run over, as far as a name says it.
+    """The source and date of an import.
 
     Attributes:
-        source: name of the folder or zip that it came in.
+        source: name of the folder or zip that held the run.
         date: ISO 8601, UTC.
+        format: version of the file's format.
     """
 
     source: str
@@ -28,17 +29,17 @@ class Origin:
 
     @classmethod
     def now(cls, source: Path) -> Self:
-        """Of what is imported from there now."""
+        """Return the origin of a run that is imported now from a folder or zip."""
         name = source.resolve().name or str(source)
         return cls(name, now())
 
     @property
     def note(self) -> str:
-        """For whoever looks at the run."""
+        """The note that is shown with the run."""
         return f"imported from {self.source} on {self.date[:10]}: scored where it was made, not here"
 
     def write(self, folder: Path) -> None:
-        """Write it into a run's folder, atomically."""
+        """Write the origin into a run's folder, atomically."""
         ORIGIN.write(folder / ORIGIN_FILE, asdict(self))
 
 
@@ -50,7 +51,7 @@ ORIGIN: Document[Origin] = Document(
 
 
 def read_origin(folder: Path) -> Origin | None:
-    """Return where a run came from; ``None`` for a run that was made here.
+    """Return the origin of an imported run; ``None`` for a run that was made here.
 
     Raises:
         DataError: the file can't be read.
@@ -59,10 +60,10 @@ def read_origin(folder: Path) -> Origin | None:
 
 
 def notes_of(notes: Sequence[str], folder: Path) -> list[str]:
-    """Return a run's notes: the user's own first, then the run's, and, of one that was imported, from where.
+    """Return the notes of a run: the user's first, then the run's, then the origin of an imported run.
 
     Raises:
-        DataError: where it came from, or the user's marks, can't be read.
+        DataError: the origin or the user's marks can't be read.
     """
     origin = read_origin(folder)
     return [*read_marks(folder).notes, *notes, *([origin.note] if origin else [])]

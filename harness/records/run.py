@@ -1,4 +1,4 @@
-"""The record of a run: what made it and what it scored. ``run.json`` is the truth; the store can be rebuilt from it."""
+"""The record of a run: its solution, data, settings and scores, in ``run.json``, from which a store can be rebuilt."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ OFFICIAL = (".txt", ".csv")
 _WITHOUT = ("frames_without_crop", "frames_without_picture")
 
 LEARNED_FROM, IMAGES, TRANSCRIPTS = "learned_from", "images", "transcripts"
-"""Keys of a record's ``data``: hashes of the labels of training and validation, of which images there were, and of the
-words that a solution read."""
+"""Keys of a record's ``data``: hashes of the labels of train and val, of the list of images, and of the words that a
+solution read."""
 WORDS_FROM = "words_from"
-"""Key of a record's ``data``: files, or speech recognisers with version and model, that the words come from."""
+"""Key of a record's ``data``: the source of the words, files, or speech recognisers with version and model."""
 _DECIDING = ("fingerprint", LEARNED_FROM, IMAGES, TRANSCRIPTS, WORDS_FROM)
 
 TRAIN, ON_BOTH = "train", "train+val"
@@ -44,10 +44,10 @@ TRAIN, ON_BOTH = "train", "train+val"
 SEEN_VAL = r"(^|[^a-z])(train)?val(id|idation)?($|[^a-z])"
 """Pattern of a ``trained_on``, in small letters, that names val; in the syntax of Python and of DuckDB."""
 FINAL = "final"
-"""Key of a recipe for what is trained on train and val. Without it, the recipe is that of heads trained on train."""
+"""Key of a recipe's part that trains on train and val. The recipe without it is that of heads trained on train."""
 
 UNKNOWN = "not known"
-"""What a file that somebody else's code made was trained and tuned on."""
+"""Value of ``trained_on`` and ``tuned_on`` for a file that other code made."""
 
 
 @dataclass(frozen=True)
@@ -55,26 +55,38 @@ class RunRecord:
     """Content of ``run.json``.
 
     Attributes:
-        run_id: unique; derived from what made the run, so that the same run has the same id everywhere.
+        run_id: unique id, derived from the settings that decide the run: the same run has the same id everywhere.
         created: ISO 8601, UTC.
-        name: the solution's, or the name given to a file that was scored.
-        recipe: the resolved solution, complete.
-        options: what was given on the command line, as opposed to defaults.
-        choices: what was chosen on labels, per fold and on all.
-        data: name, root, videos, frames, frames without a crop or a picture; ``persons``, number of the scored videos'
-            persons, where intervals draw these; ``fingerprint`` of the split that was scored, ``learned_from`` of what
-            a solution may learn from, ``images`` of what it reads; where a
-            solution reads words, ``transcripts``, their hash, and ``words_from``.
+        task: name of the task.
+        split: split that was predicted.
+        name: name of the solution, or the user's name for a file that was scored.
+        seed: seed of the training; ``None`` for a file that other code made.
+        encoder: name of the encoder, for lists.
+        head: name of the head, for lists.
+        postprocess: name of the post-processing, for lists.
+        trained_on: splits that the heads were trained on.
+        tuned_on: split that constants were chosen on.
+        recipe: complete description of the solution.
+        options: options of the command line, without defaults.
+        choices: constants that were chosen on labels, per fold and on all.
+        data: name, root, number of videos, of frames, and of frames without an image; ``persons``, number of the scored
+            videos' persons, where the bootstrap resamples persons; three hashes: ``fingerprint`` of the scored split,
+            ``learned_from`` of the labels that a solution may learn from, ``images`` of the images that it reads. For a
+            solution that reads words, ``transcripts``, their hash, and ``words_from``, their source.
         scores: rows ``estimate, metric, version, target, value, low, high``.
-        constant: what the best constant prediction says, for the screen.
         files: sha256 of each official file and of the scores, by name in the folder.
         provenance: git, packages, platform, device.
         timings: seconds by phase; ``frames_per_second`` of the extraction.
-        groups: person of each scored video, as far as they are known: whoever draws videos draws all of a person's at
-            once. Empty in records of data without persons, where each video is drawn alone.
+        constant: the best constant prediction in words, for the screen.
+        notes: facts that a reader of the result must know.
+        status: ``complete``.
+        format: version of the file's format.
+        statistics: the metric's statistics by estimate and video; they are stored in ``statistics.json``.
+        groups: person of each scored video, as far as the persons are known; the bootstrap resamples all videos of a
+            person at once. Empty for data without persons, where videos are resampled.
         steps: effect of each step of post-processing on the decisions, of :class:`harness.metrics.steps.StepCount`;
-            empty where no step changes a decision. ``None`` in records of earlier versions, and of solutions that do
-            not report their steps.
+            empty if no step changes a decision. ``None`` in records of earlier versions, and of solutions that report
+            no steps.
     """
 
     run_id: str
@@ -106,27 +118,33 @@ class RunRecord:
 
     @property
     def has_seen_its_split(self) -> bool:
-        """True if the heads were trained on the very videos that they predict: no score on these is a validation."""
+        """True if the heads were trained on the videos that they predict; a score on these validates nothing."""
         return self.split in splits_in(self.trained_on)
 
     @property
     def unit(self) -> str:
-        """Name of what the intervals draw: ``person`` where persons are known, else ``video``."""
+        """Name of the bootstrap's unit: ``person`` where persons are known, else ``video``."""
         return "person" if self.groups else "video"
 
     def score(
         self, estimate: str = HEADLINE, metric: str | None = None, target: str = "all"
     ) -> Mapping[str, Any] | None:
-        """One score row; the official metric's unless another is named. ``None`` if the run was not scored."""
+        """Return one row of ``scores``; ``None`` for a run without this score.
+
+        Args:
+            estimate: ``headline``, ``tuned_on_all`` or ``constant``.
+            metric: name of the metric; the official one by default.
+            target: class, dimension or action unit; ``all`` for the official score.
+        """
         rows = (r for r in self.scores if r["estimate"] == estimate and r["target"] == target)
         return next((r for r in rows if metric in (None, r["metric"])), None)
 
     def scored(self, estimate: str = HEADLINE) -> ScoredRun:
-        """What a comparison with another run needs; without statistics where the run was not scored.
+        """Return the run's part of a comparison with another run; its statistics are empty for a run without a score.
 
         Raises:
-            UnknownNameError: this version knows no task of that name.
-            DataError: its heads were trained on validation videos, which it is scored on.
+            UnknownNameError: the record's task is unknown to this version.
+            DataError: the run is on val, and its heads were trained on val.
         """
         if self.has_seen_its_split and self.split == "val":
             raise DataError(
@@ -149,38 +167,41 @@ class RunRecord:
         )
 
     def settings(self) -> dict[str, Any]:
-        """Everything that decides the result, nested names joined by dots: recipe, options, seed, choices, versions."""
-        made = {key: value for key, value in self.provenance.items() if key != "workers"}
+        """Return all settings that decide the result: recipe, options, seed, choices, versions.
+
+        Names of nested settings are joined by dots.
+        """
+        environment = {key: value for key, value in self.provenance.items() if key != "workers"}
         bare = {f"data.{key}": n for key, n in self.data.items() if key in (*_WITHOUT, *_DECIDING)}
-        parts = {"recipe": self.recipe, "options": self.options, "choices": self.choices, **made}
+        parts = {"recipe": self.recipe, "options": self.options, "choices": self.choices, **environment}
         alone = {key: getattr(self, key) for key in ("name", "seed", "trained_on", "tuned_on")}
         return alone | dict(_flat(parts)) | bare
 
     @property
     def setup(self) -> str:
-        """Hex digest of all that decides the result but the seed: what runs share that differ in the seed alone.
+        """Hex digest of all settings that decide the result except the seed; runs that differ in the seed share it.
 
-        A file that was made elsewhere shares it with no other. Records of earlier versions lack some of what decides;
-        their digest is the one that those versions took.
+        The digest of a file that other code made is unique. Records of earlier versions lack some settings; their
+        digest is computed from the others, as those versions did.
         """
-        made = {key: self.provenance.get(key) for key in ("source", "device", "backend", "precision")}
+        environment = {key: self.provenance.get(key) for key in ("source", "device", "backend", "precision")}
         alone = {key: getattr(self, key) for key in ("task", "split", "name", "trained_on", "recipe")}
-        own = self.run_id if self.seed is None else ""
+        unique = self.run_id if self.seed is None else ""
         later = {key: self.data[key] for key in (LEARNED_FROM, IMAGES, TRANSCRIPTS) if key in self.data}
         later |= {key: self.provenance[key] for key in ("weights",) if key in self.provenance}
-        return digest_of({**alone, **later, "data": self.data.get("fingerprint"), "made": made, "own": own})
+        return digest_of({**alone, **later, "data": self.data.get("fingerprint"), "made": environment, "own": unique})
 
     def learned_as(self, other: RunRecord) -> bool:
-        """Return whether two runs are of the same solution, seed and recipe, and learned from the same labels.
+        """Return True for two runs of the same solution, seed and recipe that learned from the same labels.
 
-        Records of earlier versions do not say what they learned from: there solution, seed and recipe alone decide.
+        Records of earlier versions lack the hash of the labels: for these, solution, seed and recipe alone decide.
         """
         return self.recipe == other.recipe and self.chose_for(other)
 
     def chose_for(self, other: RunRecord) -> bool:
-        """Return whether the other run is of the same solution, whatever its heads for test were trained on.
+        """Return True if the other run is of the same solution, with heads trained on train or on train and val.
 
-        This run is on val, with heads trained on train alone: its score and what it chose are those of the other, too.
+        This run is on val, with heads trained on train alone: its score and its choices hold for the other run, too.
         """
         alike = all(getattr(self, key) == getattr(other, key) for key in ("task", "name", "seed"))
         alike &= without_final(self.recipe) == without_final(other.recipe)
@@ -188,20 +209,19 @@ class RunRecord:
         return alike and len(labels) < 2
 
     def write(self, folder: Path) -> None:
-        """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""
+        """Write ``statistics.json`` and then ``run.json``, which completes the run, both atomically."""
         STATISTICS.write(folder / STATISTICS_FILE, self.statistics)
         RUN.write(folder / RUN_FILE, self.plain())
 
     def check(self) -> None:
-        """Raise ``msgspec.ValidationError`` unless every member is what belongs there."""
+        """Raise ``msgspec.ValidationError`` unless every member has its type."""
         msgspec.convert(self.plain(), RUN.kind)
         msgspec.convert(self.statistics, STATISTICS.kind)
 
     def plain(self) -> dict[str, Any]:
         """Return the content of ``run.json``.
 
-        ``groups`` of data without persons are left out, and so are ``steps`` that are unknown: such a record reads as
-        earlier versions wrote it.
+        Empty ``groups`` and unknown ``steps`` are left out, as in the records of earlier versions.
         """
         unknown = {name for name, value in (("groups", self.groups or None), ("steps", self.steps)) if value is None}
         return {name: getattr(self, name) for name in _NAMES if name not in unknown}
@@ -211,13 +231,13 @@ class RunRecord:
         """Read a run folder.
 
         Raises:
-            DataError: not a run folder, or one of a newer format.
+            DataError: the folder holds no readable record, or one of a newer format.
         """
         return cls.of(RUN.read(folder / RUN_FILE), STATISTICS.read(folder / STATISTICS_FILE))
 
     @classmethod
     def of(cls, content: Mapping[str, Any], statistics: Mapping[str, Mapping[str, Sequence[float]]]) -> Self:
-        """Return the record with this content of ``run.json``; members that this version does not know are left out."""
+        """Return the record with this content of ``run.json``; members unknown to this version are left out."""
         return cls(**{name: content[name] for name in _NAMES if name in content}, statistics=statistics)
 
 
@@ -306,7 +326,7 @@ def recorded_file(folder: Path, name: str) -> Path:
 def splits_in(trained_on: str) -> frozenset[str]:
     """Return the splits that ``trained_on`` names.
 
-    Records of others may say ``validation`` or ``trainval``.
+    Records by other programs may hold ``validation`` or ``trainval``.
 
     Example:
         >>> sorted(splits_in("train+val"))
@@ -318,16 +338,16 @@ def splits_in(trained_on: str) -> frozenset[str]:
 
 
 def without_final(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe without what is trained on train and val."""
+    """Return a recipe without its part that trains on train and val."""
     return {key: value for key, value in recipe.items() if key != FINAL}
 
 
 def submission_of(files: Iterable[str], folder: Path) -> Path:
-    """What a run would send in: its official file; the folder of them, where each video has its own.
+    """Return the path that a user submits: the official file, or the folder of the files of all videos.
 
     Args:
-        files: names that its record gives; those that lead out of the folder are passed over.
-        folder: of the run; also what is returned where no file is official.
+        files: names of files in the run's record; names that lead out of the folder are ignored.
+        folder: the run's folder, which is returned for a run without official files.
     """
     official = [folder / name for name in files if Path(name).suffix in (*OFFICIAL, ".zip") and not bad_name(name)]
     alone = len(official) == 1 and official[0].parent == folder
@@ -335,17 +355,19 @@ def submission_of(files: Iterable[str], folder: Path) -> Path:
 
 
 def frames_without(data: Mapping[str, Any]) -> tuple[str, int] | None:
-    """What frames lack, ``crop`` or ``picture``, and how many of them; ``None`` where that is not known.
+    """Return the kind of image that some frames lack, and the number of these frames; ``None`` where it is unknown.
+
+    The kind is the end of the key in the record, after ``frames_without_``: a crop, or the image of a whole frame.
 
     Args:
-        data: of a run's record.
+        data: ``data`` of a run's record.
     """
-    found = ((key.rpartition("_")[2], data.get(key)) for key in _WITHOUT)
-    return next(((noun, n) for noun, n in found if n is not None), None)
+    counts = ((key.rpartition("_")[2], data.get(key)) for key in _WITHOUT)
+    return next(((noun, n) for noun, n in counts if n is not None), None)
 
 
 def differing_settings(a: RunRecord, b: RunRecord) -> list[tuple[str, Any, Any]]:
-    """Names and both values of the settings in which two runs differ; ``None`` where a run has no such setting."""
+    """Return name and both values of each setting in which two runs differ; a missing setting's value is ``None``."""
     of_a, of_b = a.settings(), b.settings()
     names = dict.fromkeys([*of_a, *of_b])
     return [(name, of_a.get(name), of_b.get(name)) for name in names if of_a.get(name) != of_b.get(name)]
@@ -360,18 +382,18 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def score_rows(card: ScoreCard, estimate: str) -> Iterator[dict[str, Any]]:
-    """Rows of ``RunRecord.scores`` for a score card."""
+    """Yield the rows of ``RunRecord.scores`` for a score card."""
     for score in card.scores:
         yield {"estimate": estimate, **asdict(score)}
 
 
 def constant_row(card: ScoreCard) -> dict[str, Any]:
-    """The row for what the best constant prediction scores on the same frames."""
+    """Return the row with the score of the best constant prediction on the same frames."""
     return _constant(card, card.headline.target, card.constant[1])
 
 
 def constant_rows(card: ScoreCard) -> list[dict[str, Any]]:
-    """Return the row of the best constant, and, where the metric lists them, one of each constant, named as target."""
+    """Return the row of the best constant, then, where the metric lists constants, one row per constant as target."""
     return [constant_row(card), *(_constant(card, name, value) for name, value in card.constants)]
 
 
@@ -381,19 +403,19 @@ def _constant(card: ScoreCard, target: str, value: float) -> dict[str, Any]:
 
 
 def statistics_of(card: ScoreCard) -> dict[str, list[float]]:
-    """Per-video statistics of a score card, plain data."""
+    """Return the per-video statistics of a score card as plain data."""
     return dict(zip(card.videos, card.statistics.tolist(), strict=True))
 
 
 def official_files(folder: Path) -> list[Path]:
-    """The official files of a run: what the run wrote for the organisers, checked against its record.
+    """Return the official files of a run, checked against the hashes in its record.
 
     Raises:
-        DataError: not a run folder.
-        SubmissionError: a file is missing, or is not what the run wrote.
+        DataError: the folder holds no readable record.
+        SubmissionError: a file is missing, or was changed since the run.
     """
     record = RunRecord.read(folder)
-    found = []
+    paths = []
     for name, digest in record.files.items():
         path = recorded_file(folder, name)
         if path.suffix not in OFFICIAL:
@@ -402,7 +424,7 @@ def official_files(folder: Path) -> list[Path]:
             state = "a changed file" if path.is_file() else "nothing"
             do = "Make the run again with --fresh"
             raise SubmissionError("this file is not what the run wrote", where=path, found=state, do=do)
-        found.append(path)
-    if not found:
+        paths.append(path)
+    if not paths:
         raise SubmissionError("the run has no official file", where=folder)
-    return found
+    return paths

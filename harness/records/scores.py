@@ -23,7 +23,7 @@ SCORES_FILE = "scores.npz"
 
 
 _LIMITS = Limits(total_bytes=4 << 30, ratio=2000)
-"""A constant's scores are packed as tightly as a zip can."""
+"""Limits of a file of scores. The ratio is high because the scores of a constant prediction compress very well."""
 
 
 Scores = dict[str, npt.NDArray[np.float32]]
@@ -53,15 +53,16 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
 
 
 def read_scores(folder: Path, only: Collection[str] | None = None) -> Scores:
-    """Scores of a run, float32 ``(n_frames, n_outputs)`` by video.
+    """Return the scores of a run, float32 ``(n_frames, n_outputs)`` by video.
 
-    The file is held against the hash in the run's record, so that a single flipped bit is found.
+    The file is checked against the hash in the run's record, which detects a single flipped bit.
 
     Args:
-        only: the videos to read, of those that are there; all by default.
+        folder: the run's folder.
+        only: names of the videos to read, as far as the file holds them; all by default.
 
     Raises:
-        DataError: they can't be read, or are not what the run wrote.
+        DataError: the file is unreadable, or was changed since the run.
     """
     return read_arrays(folder, SCORES_FILE, np.float32, only)
 
@@ -69,13 +70,13 @@ def read_scores(folder: Path, only: Collection[str] | None = None) -> Scores:
 def read_arrays(
     folder: Path, file: str, dtype: npt.DTypeLike, only: Collection[str] | None = None
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return a run's arrays by video, each of two dimensions, as :func:`read_scores` does.
+    """Return a run's arrays ``(n_frames, columns)`` by video, as :func:`read_scores` does.
 
     Args:
-        folder: of the run.
+        folder: the run's folder.
         file: name of the ``.npz`` file.
         dtype: type of all arrays.
-        only: the videos to read, of those that are there; all by default.
+        only: names of the videos to read, as far as the file holds them; all by default.
 
     Raises:
         DataError: the file is unreadable, or was changed since the run.
@@ -95,13 +96,13 @@ def read_arrays(
             }
     except (OSError, ValueError, AbawError) as error:
         record = "" if (folder / RUN_FILE).is_file() else " (not a run folder)"
-        found = (error.strerror if isinstance(error, OSError) else None) or error
+        cause = (error.strerror if isinstance(error, OSError) else None) or error
         do = "Make the run again with --fresh"
-        raise DataError(f"a run's {path.stem} can't be read", where=path, found=f"{found}{record}", do=do) from None
+        raise DataError(f"a run's {path.stem} can't be read", where=path, found=f"{cause}{record}", do=do) from None
 
 
 def scored_videos(folder: Path) -> list[str]:
-    """Videos that a run has scores of; none where they can't be read."""
+    """Return the names of the videos whose scores a run holds; an empty list for an unreadable file."""
     try:
         with open_members(folder / SCORES_FILE, _LIMITS) as members:
             return [name.removesuffix(".npy") for name in members.names if name.endswith(".npy")]
@@ -110,10 +111,10 @@ def scored_videos(folder: Path) -> list[str]:
 
 
 def _recorded_hash(folder: Path, file: str) -> str | None:
-    """Return the hash of a file in a run's record; ``None`` where there is no record that holds one."""
+    """Return the hash of a file in a run's record; ``None`` if the record lacks it."""
     try:
         return str(load_json(folder / RUN_FILE)["files"][file])
-    except (OSError, ValueError, LookupError, TypeError):  # what is wrong with it, its reader says
+    except (OSError, ValueError, LookupError, TypeError):  # the record's own reader reports its problems
         return None
 
 
@@ -121,7 +122,7 @@ def _rows(data: bytes, where: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Return the rows of a video.
 
     Raises:
-        DataError: the bytes are no array of rows of this type.
+        DataError: the bytes hold something else than an array of rows of this type.
     """
     rows = read_array(data, where)
     if rows.ndim != 2 or rows.dtype != dtype:

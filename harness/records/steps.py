@@ -24,8 +24,8 @@ def write_traces(path: Path, traces: Mapping[str, StepTrace]) -> None:
     """Write the classes and probabilities of every video.
 
     Args:
-        path: of the file.
-        traces: by video, of a task with classes.
+        path: the file to write.
+        traces: decisions after each step by video, of a task with classes.
 
     Raises:
         StorageError: the file can't be written.
@@ -42,14 +42,14 @@ def _packed(trace: StepTrace) -> npt.NDArray[np.float16]:
 
 
 def read_traces(folder: Path, n_classes: int, n_steps: int) -> dict[str, StepTrace]:
-    """Return the classes and probabilities that a run kept of each step, by video.
+    """Return the classes and probabilities that a run stored for each step, by video.
 
-    The file is held against the hash in the run's record.
+    The file is checked against the hash in the run's record.
 
     Args:
-        folder: of the run.
-        n_classes: classes of its task.
-        n_steps: steps that its record counts.
+        folder: the run's folder.
+        n_classes: number of classes of the run's task.
+        n_steps: number of steps in the run's record.
 
     Raises:
         DataError: the file is unreadable, was changed since the run, or holds something else than classes.

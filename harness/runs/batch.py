@@ -36,7 +36,7 @@ _WORTH_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be made."""
+    """A run to be made: a solution and a seed."""
 
     entry: SolutionEntry
     seed: int
@@ -54,19 +54,28 @@ def run_all(
     fresh: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[Ran]:
-    """Make and record runs; one that fails does not stop the others, and is noted as :func:`run_solution` does.
+    """Make and record runs. The others go on after a failure, which is noted as :func:`run_solution` does.
 
-    On a cluster what solutions share is made first: features, by video; then heads, each by the first run that needs
-    it, while the others that do wait. Workers write run folders, the store is written here. On this machine the first
-    run is made in this process; the others are made the same way by processes of one core each, where the first one
-    took so long that this saves time, and where memory allows it. Results are the same.
+    A cluster first computes the shared parts: features, by video; then each head, by the first run that needs it, while
+    other runs with that head wait. Workers write the run folders, and this process writes the store. On this machine
+    the first run is made in this process; the others are made by processes of one core each, if that saves time, judged
+    by the first run, and if the memory suffices. The results are the same.
+
+    Args:
+        jobs: runs to be made.
+        data: the data set.
+        split: split that is predicted.
+        settings: places of the results, and the way of working.
+        fresh: make runs again that exist.
+        options: options of the command line, for the records.
 
     Yields:
         Each job, in order, with its run or the error.
 
     Raises:
-        StoreError: after the last one, where a run could not be recorded. Its folder is complete: ``abaw sync`` records
-            it. Before the first one, where the store is none, or a server's that does not take the token.
+        StoreError: before the first run, because the place of the store holds something else, or its server refuses the
+            token; or after the last run, because a run could not be recorded. Its folder is complete: ``abaw sync``
+            records it.
     """
     Store(settings.store).ready()
     if settings.engine != "local":
@@ -108,29 +117,29 @@ def _one_by_one(
             break
         whole.next_run()
         try:
-            made = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
+            finished = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
         except AbawError as error:
             yield ItemResult(job, error=error)
             continue
-        if not made.reused:
-            seconds = _seconds_without_encoding(made)
+        if not finished.reused:
+            seconds = _seconds_without_encoding(finished)
         try:
-            record_run(made, settings)
-        except StoreError as error:  # the others go on: their folders are worth as much
+            record_run(finished, settings)
+        except StoreError as error:  # the other runs go on: their folders can be recorded later
             unrecorded = unrecorded or error
-        yield ItemResult(job, made)
+        yield ItemResult(job, finished)
     if unrecorded:
         raise unrecorded
 
 
 def _processes(jobs: Sequence[Job], data: Dataset, settings: Settings, seconds: float) -> int:
-    """Return the number of processes that make runs side by side on this machine; 1 to make them in this process.
+    """Return the number of processes that make runs side by side on this machine; 1 stands for this process alone.
 
     Args:
         jobs: runs to be made.
         data: the data set, which each process gets.
-        settings: ``workers`` is the most processes.
-        seconds: that the last run took without encoding, 0 if nothing was measured.
+        settings: ``workers`` is the largest number of processes.
+        seconds: time of the last run apart from encoding, in seconds; 0 before the first run.
     """
     most = min(settings.workers, len(jobs))
     if most < 2 or seconds * len(jobs) * (1 - 1 / most) < _WORTH_SECONDS:
@@ -152,16 +161,16 @@ def _can_be_sent(items: Sequence[Any]) -> bool:
     return True
 
 
-def _seconds_without_encoding(made: Finished) -> float:
+def _seconds_without_encoding(finished: Finished) -> float:
     """Return the seconds that a run took apart from its features, which are in the cache for the next one."""
-    timings = made.record.timings
+    timings = finished.record.timings
     rate = timings.get("frames_per_second")
     encoding = timings["frames_encoded"] / rate if rate else 0.0
     return max(0.0, float(timings["total"] - encoding))
 
 
 def raise_failed(runs: Sequence[Ran]) -> None:
-    """Tell of runs that failed as one error, if any did; the only one's own where there was no other."""
+    """Raise one error for all failed runs; a single failure raises its own error."""
     failed = [(run.item, run.error) for run in runs if run.error is not None]
     if not failed:
         return
@@ -185,7 +194,7 @@ def _words(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class _Task:
-    """A job, as a worker is given it.
+    """A job in the form that a worker gets.
 
     Attributes:
         number: its place among the jobs.
@@ -201,7 +210,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Runner:
-    """Makes a worker, where it is to work: it makes runs of one split."""
+    """Maker of a worker that makes runs of one split; it is called in the worker's process."""
 
     data: Dataset
     split: str
@@ -244,7 +253,7 @@ def _by_workers(
                 record_run(run.value, settings)
             elif run.error is not None:
                 note_failure(run.error, run.item.entry, data, split, settings, run.item.seed)
-        except StoreError as error:  # the others go on: their folders are worth as much
+        except StoreError as error:  # the other runs go on: their folders can be recorded later
             busy = busy or error
 
     for number, run in list(ran.items()):
@@ -265,23 +274,27 @@ def _by_workers(
 def _planned(
     jobs: Sequence[Job], data: Dataset, split: str, settings: Settings, fresh: bool
 ) -> tuple[dict[int, Ran], list[_Task]]:
-    """Runs that are there, or can't be made, by their place among the jobs; and the others, features at hand."""
+    """Divide jobs into finished ones and tasks, and compute the features of the tasks.
+
+    Returns:
+        Existing runs, and errors of impossible ones, by index of the job; and the tasks for the other jobs.
+    """
     ran: dict[int, Ran] = {}
     tasks: list[_Task] = []
     known: dict[str, _Known] = {}
     trained: frozenset[str] = frozenset()
     for number, job in enumerate(jobs):
         try:
-            own = known.setdefault(job.entry.name, _Known(job.entry))
-            solution = own.solution(settings)
-            if not fresh and (found := find_run(solution, job.entry, data, split, settings, seed=job.seed)):
-                ran[number] = ItemResult(job, found)
+            of_entry = known.setdefault(job.entry.name, _Known(job.entry))
+            solution = of_entry.solution(settings)
+            if not fresh and (finished := find_run(solution, job.entry, data, split, settings, seed=job.seed)):
+                ran[number] = ItemResult(job, finished)
                 continue
-            trains = frozenset(f"{training}, seed {job.seed}" for training in own.trainings(settings, data, split))
+            trains = frozenset(f"{training}, seed {job.seed}" for training in of_entry.trainings(settings, data, split))
         except AbawError as error:
             ran[number] = ItemResult(job, error=error)
         else:
-            # under --fresh a head is trained anew once, by the first run that needs it
+            # --fresh trains a head again once, in the first run that needs it
             tasks.append(_Task(number, job, trains, reuse=not fresh or (bool(trains) and trains <= trained)))
             trained |= trains
     return ran, tasks
@@ -289,14 +302,14 @@ def _planned(
 
 @dataclass
 class _Known:
-    """A solution that several jobs are of: it is made, and its features are, once; so is the attempt."""
+    """A solution of several jobs: it and its features are made once, and a failed attempt is not repeated."""
 
     entry: SolutionEntry
     _solution: Solution | AbawError | None = None
     _trainings: frozenset[str] | AbawError | None = None
 
     def solution(self, settings: Settings) -> Solution:
-        """Made here, to be asked; raises what making it raised."""
+        """Return the solution, made in this process; raise the error of the first attempt again."""
         if self._solution is None:
             self._solution = _tried(lambda: self.entry.create(settings))
         if isinstance(self._solution, AbawError):
@@ -304,7 +317,7 @@ class _Known:
         return self._solution
 
     def trainings(self, settings: Settings, data: Dataset, split: str) -> frozenset[str]:
-        """Names of what its runs train, when their features are there; raises what making those raised."""
+        """Compute the features and return names of the runs' trainings; raise the error of the first attempt again."""
         if self._trainings is None:
             solution = self.solution(settings)
             self._trainings = _tried(lambda: _prepared(solution, data, split))
@@ -321,7 +334,7 @@ def _tried(work: Callable[[], T]) -> T | AbawError:
 
 
 def _prepared(solution: Solution, data: Dataset, split: str) -> frozenset[str]:
-    """Features made, by video; names of what its runs train."""
+    """Compute features, by video, and return the names of the runs' trainings."""
     if not isinstance(solution, Preparing):
         return frozenset()
     solution.prepare(data, split)
@@ -329,6 +342,6 @@ def _prepared(solution: Solution, data: Dataset, split: str) -> frozenset[str]:
 
 
 def _cores_of(entries: Sequence[SolutionEntry]) -> int | None:
-    """Cores that one run of any of them keeps busy; ``None`` for all that there are."""
+    """Return the number of cores that one run of any solution keeps busy; ``None`` for all cores."""
     cores = [entry.cores for entry in entries]
     return None if None in cores else max(core for core in cores if core is not None)

@@ -15,7 +15,7 @@ from harness.tasks import Task
 
 
 def blend_parts(folders: Sequence[Path], task: Task) -> list[BlendPart]:
-    """Runs on validation as parts.
+    """Return runs on val as parts of a blend.
 
     Raises:
         DataError: a record can't be read.
@@ -43,36 +43,36 @@ def blend_parts(folders: Sequence[Path], task: Task) -> list[BlendPart]:
 
 
 def check_labels(record: RunRecord, other: RunRecord) -> None:
-    """Make sure that two runs were scored on the same labels.
+    """Raise an error if two runs were scored on different labels.
 
     Raises:
-        SolutionError: they were not: what was chosen for one was chosen on other labels.
+        SolutionError: the labels differ, and so do the labels that constants of the runs were chosen on.
     """
-    own, its = (str(run.data.get("fingerprint", "")) for run in (record, other))
-    if own != its:
+    here, there = (str(run.data.get("fingerprint", "")) for run in (record, other))
+    if here != there:
         raise SolutionError(
             f"{record.run_id} can't be blended with {other.run_id}: they are on different labels",
-            found=f"labels {own[:8]}",
-            expected=f"labels {its[:8]}",
+            found=f"labels {here[:8]}",
+            expected=f"labels {there[:8]}",
             do="Make both runs on the same data",
         )
 
 
 def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path], trained_on: str | None = None) -> list[BlendPart]:
-    """Each part with the newest run on test of the same solution, seed and recipe that learned from the same labels.
+    """Add to each part the newest run on test of the same solution, seed and recipe that learned from the same labels.
 
     Args:
-        parts: runs on validation.
+        parts: runs on val.
         runs: folders of all runs.
-        trained_on: splits that the heads of the runs on test were trained on; by default as the part's recipe says.
+        trained_on: splits that the heads of the runs on test were trained on; by default those of the part's recipe.
 
     Raises:
-        SolutionError: some have none; says how to make each.
+        SolutionError: a part has no such run; the message holds the commands that make the missing runs.
     """
     read = ((RunRecord.read(folder), folder) for folder in runs)
     tests = [(record, folder) for record, folder in read if record.split == "test"]
     tests.sort(key=lambda pair: pair[0].created, reverse=True)
-    found, missing = [], []
+    complete, missing = [], []
     for part in parts:
         record = part.record
         twins = (
@@ -90,12 +90,12 @@ def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path], trained_on:
             command = one_line(shlex.join(["abaw", "submit", record.name, *options, *on]))
             missing.append(problem(what, do=f"Make it with: {command}"))
             continue
-        found.append(BlendPart(record, {**part.folders, "test": twin}, test.trained_on))
+        complete.append(BlendPart(record, {**part.folders, "test": twin}, test.trained_on))
     if missing:
         raise SolutionError("\n".join(missing))
-    return found
+    return complete
 
 
 def trained_on_of(parts: Sequence[BlendPart]) -> str | None:
-    """Return ``train+val`` where the heads of any part's run on test were trained on both, else ``None``."""
+    """Return ``train+val`` if the heads of any part's run on test were trained on both splits, else ``None``."""
     return ON_BOTH if any(part.trained_on == ON_BOTH for part in parts) else None

@@ -1,6 +1,6 @@
 """Cross-validation over all labelled videos: each is predicted by a solution that was trained without it.
 
-What comes out is neither a validation nor a test score, and never stands beside one: no run is recorded.
+Its score is a third kind beside scores on val and on test, and must not be compared with them: no run is recorded.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ LABELLED = ("train", "val")
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """What a solution scores on videos that it has not seen.
+    """The scores of a solution on videos that it was not trained on.
 
     Attributes:
-        card: of all videos' frames, pooled; intervals by video, or by person.
-        fold: of each video.
-        tuned_on: how what is chosen on labels was chosen; ``nothing`` if nothing was.
-        notes: what a reader must know.
+        card: scores of all videos' frames, pooled, with intervals over videos or persons.
+        fold: number of the fold of each video.
+        tuned_on: labels that constants were chosen on; ``nothing`` for a solution without such constants.
+        notes: facts that a reader must know.
     """
 
     card: ScoreCard
@@ -43,7 +43,7 @@ class CrossValidated:
     notes: tuple[str, ...]
 
     def plain(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         card = self.card
         by_video = card.per_video()
         return {
@@ -74,20 +74,24 @@ def cross_validate(
     fresh: bool = False,
     done: Callable[[int, int], None] = lambda fold, of: None,
 ) -> CrossValidated:
-    """Train on all folds but one, predict the one left out, until every labelled video is predicted; pool the frames.
+    """Train on all folds but one and predict the remaining fold, for each fold in turn; score all frames together.
 
-    Training and validation videos are dealt alike, those of one recording, or person, into one fold. What a solution
-    chooses on labels (a window, a threshold, an epoch) is cross-fitted over the videos of the fold that is left out, as
-    it is over validation: never on the video itself, and never on those that were trained on.
+    Videos of train and val are distributed alike; all videos of one recording, or person, go into one fold. Constants
+    that a solution chooses on labels (a window, a threshold, an epoch) are cross-fitted over the videos of the fold
+    that is left out, as they are over val: the choice for a video uses other videos of its fold only.
 
     Args:
-        folds: how many, at most one a recording, or person.
-        fresh: train again what an earlier call trained.
-        done: called after each fold.
+        entry: the solution.
+        data: the data set.
+        settings: settings that the solution is made with.
+        folds: number of folds; at most one per recording, or person.
+        seed: seed of each training.
+        fresh: train heads again that an earlier call trained.
+        done: called after each fold with the number of finished folds and of all folds.
 
     Raises:
-        UsageError: fewer than two folds.
-        DataError: too few labelled videos, or two of one name.
+        UsageError: the number of folds is below two.
+        DataError: there are too few labelled videos, or two of one name.
         SolutionError: the solution broke its contract.
     """
     videos = _labelled(data)
@@ -102,15 +106,15 @@ def cross_validate(
         for k in range(n_folds)
     ]
     settings = replace(settings, reuse_heads=not fresh)
-    found: dict[int, Predictions] = {}
+    by_fold: dict[int, Predictions] = {}
     for k, predictions in _predicted(
         entry, replace(data, splits={"val": videos, "train": videos}), parts, settings, seed
     ):
-        found[k] = predictions
-        done(len(found), n_folds)
-    decisions = {name: video.decisions for k in range(n_folds) for name, video in found[k]}
-    notes = dict.fromkeys(note for k in range(n_folds) for note in found[k].notes)
-    chosen = found[n_folds - 1].choices.get("tuned_on") != "nothing"
+        by_fold[k] = predictions
+        done(len(by_fold), n_folds)
+    decisions = {name: video.decisions for k in range(n_folds) for name, video in by_fold[k]}
+    notes = dict.fromkeys(note for k in range(n_folds) for note in by_fold[k].notes)
+    chosen = by_fold[n_folds - 1].choices.get("tuned_on") != "nothing"
     tuned_on = "the fold left out, cross-fitted by video" if chosen else "nothing"
     labels = {video.name: np.asarray(video.labels) for video in videos}
     statistics = video_statistics(data.task, metric_for(data.task), labels, decisions)
@@ -119,13 +123,13 @@ def cross_validate(
 
 
 def _members(videos: Sequence[Video], chosen: npt.NDArray[np.bool_]) -> list[Video]:
-    return [video for video, own in zip(videos, chosen, strict=True) if own]
+    return [video for video, is_member in zip(videos, chosen, strict=True) if is_member]
 
 
 def _predicted(
     entry: SolutionEntry, whole: Dataset, parts: Sequence[Dataset], settings: Settings, seed: int
 ) -> Iterator[tuple[int, Predictions]]:
-    """Each fold's number and the predictions of the videos left out, one after the other, or each by a worker."""
+    """Yield each fold's number and predictions; folds run one after the other, or each in a worker of a cluster."""
     folds = _Folds(entry, parts, settings, seed)
     if settings.engine == "local":
         yield from ((k, folds.predict(k)) for k in range(len(parts)))
@@ -141,13 +145,13 @@ def _predicted(
             yield done.item, done.value
         elif done.error is not None:
             failed.append((done.item, done.error))
-    if failed:  # the others are done all the same: what they trained is kept
+    if failed:  # raised after the other folds are done, whose heads are kept
         raise failed[0][1]
 
 
 @dataclass(frozen=True)
 class _Folds:
-    """What is trained and predicted, fold by fold; called where it is to work, it makes a worker."""
+    """The trainings and predictions of all folds. A call, in a worker's process, returns the function for one fold."""
 
     entry: SolutionEntry
     parts: Sequence[Dataset]
@@ -158,13 +162,13 @@ class _Folds:
         return self.predict
 
     def predict(self, fold: int) -> Predictions:
-        """Train without a fold, and predict it."""
+        """Train on all folds but one, and predict that one."""
         part = self.parts[fold]
         solution = self.entry.create(replace(self.settings, device=resolve_device(self.settings.device)))
         solution.fit(part, seed=self.seed)
-        found = solution.predict(part, "val")
-        found.check({video.name: video.n_rows for video in part.videos("val")})
-        return found
+        predictions = solution.predict(part, "val")
+        predictions.check({video.name: video.n_rows for video in part.videos("val")})
+        return predictions
 
 
 def _labelled(data: Dataset) -> list[Video]:

@@ -1,4 +1,4 @@
-"""Record a file that somebody else's code made, with its score, as a run: on the board beside those that we made."""
+"""Runs of official files that other code made: each is recorded with its score, and listed beside our own runs."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _SPLIT_FILES = {"train_split": "train", "valid_split": "val", "train": "train", 
 
 
 def split_of(labels: Path) -> str:
-    """The split of labels, told by the name of their folder or, in DVD, of the folder above, or of their table.
+    """Return the split of labels, by the name of their folder, of the folder above (DVD), or of their table.
 
     Returns:
-        ``test`` where no name tells a split.
+        ``train`` or ``val``; ``test`` for other names.
     """
     folder = labels.resolve().parent if labels.name == "annotations" else labels
     split = _SPLIT_FOLDERS.get(folder.name.casefold())
@@ -46,16 +46,19 @@ def split_of(labels: Path) -> str:
 def record_scored(
     scored: Scored, path: Path, labels: Path, settings: Settings, *, name: str, split: str | None = None, note: str = ""
 ) -> Finished:
-    """Keep a copy of the file, its score and what is known of it in a run folder, and record it in the store.
+    """Copy an official file with its score into a run folder, and record the run in the store.
 
     Args:
-        path: the file, or the folder or zip with a file a video.
-        labels: what it was scored on.
-        name: what to call it on the board.
-        split: by default told from the folder of the labels.
+        scored: score of the file.
+        path: the file, or the folder or zip with one file per video.
+        labels: labels that it was scored on.
+        settings: places of run folders and store.
+        name: name on the board.
+        split: split of the labels; by default that of :func:`split_of`.
+        note: the user's note on the file.
 
     Raises:
-        UsageError: a task without a board, or no name.
+        UsageError: the task has no board, or the name is empty.
         StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw sync`` records it.
     """
     start = time.monotonic()
@@ -82,7 +85,7 @@ def record_scored(
     if (folder / RUN_FILE).is_file():
         finished = Finished(RunRecord.read(folder), folder, reused=True)
         head = finished.record.score()
-        if head and head["version"] == card.headline.version:  # else this score is not the one that is there
+        if head and head["version"] == card.headline.version:  # else the recorded score is of another version
             Store(settings.store).record([(finished.record, folder)])
             return finished
     sweep_partials(folder.parent)
@@ -134,7 +137,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _root(labels: Path, task: Task) -> Path:
-    """The data set's folder: the one that has a marker, else that above the annotations.
+    """Return the data set's folder: the one with a marker, else the one above the annotations.
 
     Annotations lie two folders above a split's labels (``ROOT/6th_ABAW_Annotations/EXPR_Recognition_Challenge``) if the
     folder above is called as the task's; else that one is the data set (``relabelled/Validation_Set``). A table of

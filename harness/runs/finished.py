@@ -27,18 +27,18 @@ class Finished:
 
     @property
     def submission(self) -> Path:
-        """The official file; the folder of them, where each video has its own."""
+        """The official file, or the folder of the files of all videos."""
         return submission_of(self.record.files, self.folder)
 
     def plain(self) -> dict[str, Any]:
-        """Plain data, without the statistics by video."""
+        """Return plain data without the statistics by video."""
         return {**self.record.plain(), "folder": str(self.folder), "reused": self.reused}
 
 
 def slug(name: str) -> str:
     """Return a solution's or file's name as the beginning of a run's id: letters, digits, dashes and dots.
 
-    It never begins with a dot, which would hide the run's folder, nor is it empty or longer than 100 characters.
+    The result begins with another character than a dot, which would hide the run's folder, and has 1 to 100 characters.
     """
     plain = re.sub(r"[^A-Za-z0-9.]+", "-", name.partition("/")[2] or name)
     return plain.strip("-.")[:_LONGEST_SLUG].rstrip("-.").lower() or "run"

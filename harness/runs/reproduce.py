@@ -22,13 +22,14 @@ _NAME = re.compile(r"(?P<paper>[a-z0-9]+):table(?P<table>[0-9]+)(?::(?P<row>[^:]
 
 @dataclass(frozen=True)
 class Reproduced:
-    """A row of the table.
+    """A row of a paper's table with the scores of our runs.
 
     Attributes:
         printed: the row as the paper prints it.
-        solution: name of the solution that reproduces it; empty if there is none.
-        ours: what our runs scored; ``None`` where it was not run, and ``reason`` says why.
-        kind: class of the error that ``reason`` is the message of; empty without an error.
+        solution: name of the solution that reproduces the row; may be empty.
+        ours: scores of our runs; ``None`` for a row that was not run.
+        reason: reason why the row was not run, or message of the error that stopped it.
+        kind: class of that error; empty without an error.
     """
 
     printed: TableRow
@@ -39,36 +40,36 @@ class Reproduced:
 
 
 def rows_of(name: str) -> tuple[TableRow, ...]:
-    """Own rows of a table that our tasks can score.
+    """Return the rows of a paper's table that are the paper's own systems, scored on val.
 
     Args:
-        name: ``abaw10:table1``; with ``:row`` behind it, that row alone.
+        name: name of the table, ``abaw10:table1``, or of a single row, ``abaw10:table1:ROW``.
 
     Raises:
-        UsageError: not such a name, or a table of tasks that this version has no solutions for.
-        UnknownNameError: no paper has it.
+        UsageError: the name is malformed, or the table's task has no solutions in this version.
+        UnknownNameError: the table or the row is unknown.
     """
     match = _NAME.fullmatch(name)
     if not match:
         raise UsageError("not a paper's table", found=repr(name), expected="such as abaw10:table1")
-    own = [row for row in table_rows() if row.own and row.split == "val"]
-    tables = {f"{row.row.paper}:table{row.row.table}": row.task for row in own}
-    wanted = f"{match['paper']}:table{match['table']}"
-    if wanted not in tables:
-        raise UnknownNameError("table", wanted, tables)
-    if tables[wanted] not in TASKS:
-        raise UsageError(f"{wanted} is of task {tables[wanted]}", do="No solution for this task yet")
-    rows = tuple(row for row in own if f"{row.row.paper}:table{row.row.table}" == wanted)
+    own_rows = [row for row in table_rows() if row.own and row.split == "val"]
+    tables = {f"{row.row.paper}:table{row.row.table}": row.task for row in own_rows}
+    table = f"{match['paper']}:table{match['table']}"
+    if table not in tables:
+        raise UnknownNameError("table", table, tables)
+    if tables[table] not in TASKS:
+        raise UsageError(f"{table} is of task {tables[table]}", do="No solution for this task yet")
+    rows = tuple(row for row in own_rows if f"{row.row.paper}:table{row.row.table}" == table)
     if match["row"] is None:
         return rows
     chosen = tuple(row for row in rows if row.row.row_id == match["row"])
     if not chosen:
-        raise UnknownNameError(f"row of {wanted}", match["row"], [row.row.row_id for row in rows])
+        raise UnknownNameError(f"row of {table}", match["row"], [row.row.row_id for row in rows])
     return chosen
 
 
 def task_of(rows: Sequence[TableRow]) -> Task:
-    """The task that a table's rows are of."""
+    """Return the task of a table's rows."""
     return TASKS[rows[0].task]
 
 
@@ -82,22 +83,22 @@ def reproduce(
     variant: str = "",
     done: Callable[[Reproduced], None] = lambda row: None,
 ) -> list[Reproduced]:
-    """Run each row's solution on validation under each seed; rows share features and trained heads.
+    """Run each row's solution on val with each seed; rows share features and trained heads.
 
-    What was run before is found and not run again. A row that can't be run (weights or data missing) does not stop
-    the others. On a cluster its workers run solutions and seeds side by side, see :func:`harness.runs.batch.run_all`.
+    Existing runs are reused. If a row fails, for example for lack of weights, the other rows go on. A cluster runs
+    solutions and seeds side by side, see :func:`harness.runs.batch.run_all`.
 
     Args:
-        rows: of one table.
+        rows: rows of one table.
         data: the data set.
-        settings: where results go, and how work is done.
-        seeds: each row is run under each of them.
-        fresh: fit and predict again what was run before.
-        variant: run ``…@variant`` in the place of each row's solution, where a row has it.
+        settings: places of the results, and the way of working.
+        seeds: seeds of each row's runs.
+        fresh: make runs again that exist.
+        variant: run the variant ``SOLUTION@VARIANT`` of each row's solution, as far as rows have it.
         done: called after each row.
 
     Raises:
-        StoreError: results can't be recorded; what was run so far is in the run folders.
+        StoreError: results can't be recorded; the runs up to now are complete in their folders.
     """
     every = solution_entries()
     entries = {entry.row: entry for entry in every.values() if entry.row and not entry.variant_of}
@@ -116,12 +117,12 @@ def reproduce(
             _row(row, entry.name, list(islice(runs, len(seeds)))) if entry else Reproduced(row, "", None, missing)
         )
         done(results[-1])
-    deque(runs, maxlen=0)  # to its end, where it tells of what could not be recorded
+    deque(runs, maxlen=0)  # its end raises the error of runs that could not be recorded
     return results
 
 
 def _row(row: TableRow, solution: str, runs: Sequence[Ran]) -> Reproduced:
-    """A row from the runs of its solution, one a seed."""
+    """Return a row with the scores of its solution's runs, one per seed."""
     failed = next((run.error for run in runs if run.error is not None), None)
     if failed is not None:
         return Reproduced(row, solution, None, str(failed) or repr(failed), type(failed).__name__)

@@ -1,7 +1,7 @@
-"""Run a solution: fit, predict, write, validate, score, record. All in one folder that is there whole or not at all.
+"""The run of a solution: fit, predict, write, validate, score, record, in one folder that appears when it is complete.
 
-Making a run and recording it are two things: wherever a run is made, its folder is complete on disk, and the store is
-written by the process that the command was typed into.
+A run is made and recorded in two steps: any process or worker can make the run's folder, but only the process of the
+user's command writes the store.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ UNTRAINED = (
     f"random weights were asked for ({RANDOM_WEIGHTS}): networks of timm and of clips were not pretrained, and the "
     "score says nothing of the solution"
 )
-"""What the notes of a run say that was asked for such weights."""
+"""Note of a run with random weights."""
 
 
 def run_solution(
@@ -77,16 +77,24 @@ def run_solution(
 ) -> Finished:
     """Run a solution on a split and record the result.
 
-    The run's name is derived from all that decides its result (solution, seed, data, code), so the same command finds
-    what it made before and returns that, unless ``fresh``. Of a run that fails a note is left, see
-    :mod:`harness.records.failure`.
+    The run's id is derived from all settings that decide its result (solution, seed, data, code): the same command
+    returns the existing run. A failed run leaves a note, see :mod:`harness.records.failure`.
+
+    Args:
+        entry: the solution.
+        data: the data set.
+        split: split that is predicted.
+        settings: places of the results, and the way of working.
+        seed: seed of the training.
+        fresh: make the run again even if it exists.
+        options: options of the command line, for the record.
 
     Raises:
-        UsageError: the device is not there.
-        DataError: something in the data set; nothing is left behind but features that are complete.
+        UsageError: the device is missing.
+        DataError: a file of the data set is missing or wrong; only complete features remain on disk.
         SolutionError: the solution broke its contract.
         StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw sync`` records it.
-        StoreError: the store is none, or a server's that does not take the token; nothing was computed.
+        StoreError: the place of the store holds something else, or its server refuses the token; the run was not begun.
     """
     Store(settings.store).ready()
     finished = run_unrecorded(entry, data, split, settings, seed=seed, fresh=fresh, options=options)
@@ -104,7 +112,7 @@ def run_unrecorded(
     fresh: bool,
     options: Mapping[str, Any] | None,
 ) -> Finished:
-    """As :func:`run_solution`, but for the store: that is to be told by :func:`record_run`."""
+    """Run a solution without recording it; call :func:`record_run` afterwards. See :func:`run_solution`."""
     try:
         return make_run(
             entry, data, split, replace(settings, reuse_heads=not fresh), seed=seed, fresh=fresh, options=options
@@ -115,7 +123,7 @@ def run_unrecorded(
 
 
 def record_run(finished: Finished, settings: Settings) -> None:
-    """Write a run into the store, and take away the note of an earlier failure."""
+    """Write a run into the store, and remove the note of an earlier failure."""
     record = finished.record
     Store(settings.store).record([(record, finished.folder)])
     failed = failure_id(record.task, record.split, record.name, record.seed, record.data["name"])
@@ -126,7 +134,7 @@ def record_run(finished: Finished, settings: Settings) -> None:
 def note_failure(
     error: Exception, entry: SolutionEntry, data: Dataset, split: str, settings: Settings, seed: int
 ) -> None:
-    """Leave a note of an error for the board. A wrong command line is no failed run."""
+    """Write a note of an error for the board, except for a wrong command line."""
     if isinstance(error, UsageError):
         return
     failure = Failure.of(error, task=entry.task.name, split=split, name=entry.name, seed=seed, data_name=data.name)
@@ -220,7 +228,7 @@ def make_run(
 
 
 def _doubts(data: Dataset, split: str) -> list[str]:
-    """Notes on numbers of images, and of annotations, that are off in most videos of what was used."""
+    """Return notes on numbers of images, and of annotations, that don't fit in most of the used videos."""
     videos = [video for used in _used(split) for video in data.splits.get(used, ())]
     return doubts_of_positions(list({video.name: video for video in videos}.values()))
 
@@ -228,10 +236,15 @@ def _doubts(data: Dataset, split: str) -> list[str]:
 def find_run(
     solution: Solution, entry: SolutionEntry, data: Dataset, split: str, settings: Settings, *, seed: int
 ) -> Finished | None:
-    """The run that :func:`make_run` would find.
+    """Return the existing run that :func:`make_run` would reuse; ``None`` without one.
 
     Args:
-        solution: what the entry creates under these settings.
+        solution: solution that the entry creates with these settings.
+        entry: the solution's entry.
+        data: the data set.
+        split: split that is predicted.
+        settings: settings of the run.
+        seed: seed of the training.
     """
     settings = replace(settings, device=resolve_device(settings.device))
     words = _words(solution, data, split, settings)
@@ -247,7 +260,7 @@ def _folder(
     settings: Settings,
     words: WordsUsed | None,
 ) -> Path:
-    """Where such a run lies, or is to lie."""
+    """Return the folder of a run, existing or future."""
     identity = _identity(solution, data, split, seed, settings, words)
     both = "-trainval" if trained_on_for(entry, split) == ON_BOTH else ""
     return settings.out / entry.task.name / f"{slug(entry.name)}-{split}{both}-s{seed}-{identity[:8]}"
@@ -267,7 +280,7 @@ def _found(folder: Path) -> Finished | None:
 
 
 def _words(solution: Solution, data: Dataset, split: str, settings: Settings) -> WordsUsed | None:
-    """Return which words a run reads; ``None`` for a solution that reads none."""
+    """Return the words that a run reads; ``None`` for a solution that reads none."""
     if not isinstance(solution, ReadingWords) or not solution.reads_words():
         return None
     videos = [video for used in _used(split) for video in data.splits.get(used, ())]
@@ -347,7 +360,7 @@ def _write_files(
 
 
 def _steps(data: Dataset, split: str, predictions: Predictions) -> list[dict[str, Any]] | None:
-    """Return the effect of each step of post-processing; ``None`` where the solution does not report them."""
+    """Return the effect of each step of post-processing; ``None`` for a solution that reports no steps."""
     if not predictions.steps:
         return None if predictions.steps is None else []
     labels = {video.name: video.labels for video in data.videos(split) if video.labels is not None}
@@ -358,7 +371,7 @@ def _steps(data: Dataset, split: str, predictions: Predictions) -> list[dict[str
 def _write_official(
     folder: Path, data: Dataset, split: str, rows: OfficialRows, template: Template | None
 ) -> list[Path]:
-    """The official file, or the files of all videos, written and checked.
+    """Write and check the official file, or the files of all videos, and return their paths.
 
     Without a template, rows are those of the split's videos, in its order.
     """
@@ -366,8 +379,8 @@ def _write_official(
     if format.per_video:
         in_order = {name: decisions[name] for name in order}
         paths = write_videos(folder / FOLDER_NAME, format, in_order, template=template)
-        wanted = None if template is None else Path(template.where)
-        report = validate(folder / FOLDER_NAME, task=data.task.name, template=wanted)
+        template_path = None if template is None else Path(template.where)
+        report = validate(folder / FOLDER_NAME, task=data.task.name, template=template_path)
     else:
         paths = [folder / FILE_NAME]
         write_one_file(paths[0], format, decisions, template or order)
@@ -378,7 +391,7 @@ def _write_official(
 
 
 def _score(data: Dataset, split: str, rows: OfficialRows) -> dict[str, ScoreCard]:
-    """Score cards by estimate; empty where the split has no labels."""
+    """Return score cards by estimate; empty for a split without labels."""
     labels = {video.name: video.labels for video in data.videos(split) if video.labels is not None}
     if not labels:
         return {}

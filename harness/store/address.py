@@ -1,4 +1,4 @@
-"""Where a results store lies: a DuckDB file, or the address of a server that has one open for a team."""
+"""The place of a results store: a DuckDB file, or the address of a server that has one open for a team."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import UsageError
 
 PORT = 9494
-"""Where Quack listens unless told otherwise."""
+"""Quack's default port."""
 
 _SCHEMES = {"quack": None, "quack+http": False, "quack+https": True}
 _ADDRESS = re.compile(r"(?P<scheme>[\w+]+):/{0,2}(?P<host>\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::(?P<port>\d{1,5}))?/?")
@@ -23,7 +23,8 @@ class StoreAddress:
 
     Attributes:
         host: name or address, without brackets.
-        tls: whether what goes there is encrypted; by default everywhere but to this machine.
+        port: TCP port.
+        tls: True for an encrypted connection, the default for every server but one on this machine.
     """
 
     host: str
@@ -32,42 +33,43 @@ class StoreAddress:
 
     @property
     def local(self) -> bool:
-        """Whether it is this machine, as far as the name tells."""
+        """True for an address of this machine, as far as the host's name tells."""
         return is_loopback(self.host)
 
     @property
     def uri(self) -> str:
-        """What DuckDB calls it."""
+        """DuckDB's name of the address: ``quack:HOST:PORT``."""
         return f"quack:{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def __str__(self) -> str:
-        """What names it in a setting."""
+        """Return the text that names the address in a setting; the scheme is spelled out where ``tls`` is unusual."""
         usual = self.tls is not self.local
         return self.uri if usual else self.uri.replace("quack:", "quack+https:" if self.tls else "quack+http:", 1)
 
 
 def store_place(text: str | Path) -> Path | StoreAddress:
-    """The file or the address that a setting names: ``submissions/results.duckdb``, ``quack:board.lab.example:443``.
+    """Return the file or the address that a setting names.
 
-    ``quack+http:`` is an address elsewhere without encryption, for a network that is trusted; ``quack+https:`` is one
-    on this machine with it.
+    A file is named ``submissions/results.duckdb``, an address ``quack:board.lab.example:443``. Two schemes override the
+    default encryption: ``quack+http:`` reaches another machine without encryption, for a trusted network, and
+    ``quack+https:`` reaches this machine with encryption.
 
     Raises:
-        UsageError: begins as an address does and is none.
+        UsageError: the text begins like an address, but is malformed.
     """
     scheme = str(text).partition(":")[0]
     if ":" not in str(text) or scheme not in _SCHEMES:
         return Path(text).expanduser()
-    found = _ADDRESS.fullmatch(str(text))
-    port = int(found["port"] or PORT) if found else 0
-    if found is None or not 0 < port < 65536:
+    match = _ADDRESS.fullmatch(str(text))
+    port = int(match["port"] or PORT) if match else 0
+    if match is None or not 0 < port < 65536:
         raise UsageError("not the address of a results store", found=repr(str(text)), expected=_FORM)
-    host, tls = found["host"].strip("[]"), _SCHEMES[scheme]
+    host, tls = match["host"].strip("[]"), _SCHEMES[scheme]
     return StoreAddress(host, port, not is_loopback(host) if tls is None else tls)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is that of this machine to itself."""
+    """Return True for a host name or address by which a machine reaches itself, such as ``localhost``."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

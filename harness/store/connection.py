@@ -1,10 +1,10 @@
-"""Open, do, close: short connections to the results store, with patience while somebody else holds it.
+"""Short connections to the results store (open, do, close), which wait while another process holds it.
 
-DuckDB lets one process write a file *or* many read it; even an idle reader blocks a writer. So nobody keeps a
-connection, and whoever finds the file locked tries again, with jitter, for a bounded time. An attempt that fails costs
-as much as one that succeeds; so this package's own processes first queue at a lock file, which costs nothing. Within a
-process connections to a file take turns: DuckDB would give threads the same instance, and refuse one that comes while
-another is being closed. A server's address is gone to as shortly, see :mod:`harness.store.server.client`.
+DuckDB lets one process write a file *or* many read it; even an idle reader blocks a writer. Therefore no code keeps a
+connection, and a process that meets a locked file tries again, with jitter, for a bounded time. A failed attempt costs
+as much as a successful one; therefore this package's processes first queue at a lock file, which costs little. Within a
+process, connections to a file take turns: DuckDB would give threads the same instance, and refuse a connection while
+another is being closed. Sessions with a server are as short, see :mod:`harness.store.server.client`.
 """
 
 from __future__ import annotations
@@ -62,18 +62,20 @@ _turns: dict[Path, threading.Lock] = collections.defaultdict(threading.Lock)
 
 @contextlib.contextmanager
 def connect(place: Path | StoreAddress, *, read_only: bool, patience: float = PATIENCE) -> Iterator[Connection]:
-    """A connection that is closed when the block ends; a transaction that was not committed is undone.
+    """Connect to a store while the block runs; an uncommitted transaction is undone at its end.
 
     Args:
-        patience: seconds to wait for another process, or another thread, to let go.
+        place: file of the store, or address of its server.
+        read_only: open the file for reading, beside other readers. A server takes reads and writes alike.
+        patience: seconds to wait until other processes and threads release the file.
 
     Raises:
-        StoreBusyError: it did not.
-        StoreUnreachableError: no server there, or it does not answer.
+        StoreBusyError: another process or thread held the file for longer.
+        StoreUnreachableError: the server is absent or silent.
         StoreDamagedError: the file is broken.
-        StoreSchemaError: a newer DuckDB wrote it.
+        StoreSchemaError: a newer DuckDB wrote the file.
         StorageError: the disk is full.
-        StoreError: not a store, not readable, or a statement that is wrong.
+        StoreError: the place holds something else than a store, can't be read, or a statement is wrong.
         KeyboardInterrupt: Ctrl-C, also in the middle of a statement.
     """
     with _ctrl_c_as_such():
@@ -89,7 +91,7 @@ def connect(place: Path | StoreAddress, *, read_only: bool, patience: float = PA
 
 @contextlib.contextmanager
 def _ctrl_c_as_such() -> Iterator[None]:
-    """Raise KeyboardInterrupt where DuckDB tells in its own way that Ctrl-C stopped a statement."""
+    """Raise KeyboardInterrupt where DuckDB raises a RuntimeError because Ctrl-C stopped a statement."""
     try:
         yield
     except RuntimeError as error:
@@ -100,13 +102,19 @@ def _ctrl_c_as_such() -> Iterator[None]:
 
 @contextlib.contextmanager
 def making(path: Path, *, patience: float = PATIENCE) -> Iterator[Connection | None]:
-    """A connection to a new file that gets its name when the block has ended well and all is on the disk.
+    """Connect to a new file, which gets its name when the block has succeeded and all data is on the disk.
 
-    ``None`` where somebody else has made the file meanwhile. Who is killed in the block, or finds the disk full, leaves
-    no file of that name.
+    A process that is killed in the block, or meets a full disk, leaves no file of that name.
+
+    Args:
+        path: final name of the file.
+        patience: seconds to wait for other processes and threads that make the same file.
+
+    Yields:
+        The connection; ``None`` where another process has made the file in the meantime.
 
     Raises:
-        StorageError: the disk is full, the folder can't be written, or another process is at it for too long.
+        StorageError: the disk is full, the folder can't be written, or another process works on it for too long.
         KeyboardInterrupt: Ctrl-C, also in the middle of a statement.
     """
     path = path.resolve()
@@ -116,7 +124,7 @@ def making(path: Path, *, patience: float = PATIENCE) -> Iterator[Connection | N
             yield None
             return
         sweep_partials(path.parent)
-        Path(f"{path}.wal").unlink(missing_ok=True)  # of a file that is gone, and would be taken for this one's
+        Path(f"{path}.wal").unlink(missing_ok=True)  # the log of a deleted file, which DuckDB would apply to this one
         with atomic_path(path) as temporary:
             log = Path(f"{temporary}.wal")
             try:
@@ -125,7 +133,7 @@ def making(path: Path, *, patience: float = PATIENCE) -> Iterator[Connection | N
                     yield connection
                 finally:
                     connection.close()
-                if log.exists():  # closing could not bring all into the file, and says nothing
+                if log.exists():  # closing could not write all into the file; DuckDB reports no error
                     raise _full(path, f"{log.stat().st_size:,} bytes that are not in the file")
             except duckdb.Error as error:
                 raise _explain(path, error, "the results store can't be made") from error
@@ -134,12 +142,12 @@ def making(path: Path, *, patience: float = PATIENCE) -> Iterator[Connection | N
 
 
 def require_let_go(path: Path) -> None:
-    """Make sure that no other process has a file open, without opening it as a store.
+    """Raise an error if another process has a file open. The file itself is not opened as a store.
 
     Raises:
-        StoreBusyError: one has.
+        StoreBusyError: another process has the file open.
     """
-    if sys.platform == "win32":  # nobody can rename a file there that another process has open
+    if sys.platform == "win32":  # Windows refuses to rename a file that another process has open
         return
     import fcntl
 
@@ -151,10 +159,14 @@ def require_let_go(path: Path) -> None:
 
 
 def without_conflict(work: Callable[[], None], patience: float = PATIENCE) -> None:
-    """Do what is whole or not done at all, again and again while other writers get in its way.
+    """Repeat a transaction as long as other writers conflict with it.
+
+    Args:
+        work: a transaction; after a conflict it must have changed nothing.
+        patience: seconds until the repetition ends.
 
     Raises:
-        StoreBusyError: they did for longer than ``patience`` seconds.
+        StoreBusyError: other writers conflicted for longer than ``patience`` seconds.
     """
     for _ in _attempts(time.monotonic() + patience):
         try:
@@ -166,7 +178,7 @@ def without_conflict(work: Callable[[], None], patience: float = PATIENCE) -> No
 
 @contextlib.contextmanager
 def _open_file(path: Path, *, read_only: bool, patience: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
-    """As :func:`connect`, of a file."""
+    """Connect to a file; see :func:`connect`."""
     deadline = time.monotonic() + patience
     _refuse_other_than_files(path)
     with _turn(path, patience), queued(_lock_file(path), shared=read_only, deadline=deadline):
@@ -185,11 +197,11 @@ def _refuse_other_than_files(path: Path) -> None:
         try:
             require_file(place)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue  # a new store, or one for DuckDB's own words
+            continue  # a new store, or an error that DuckDB reports itself
         except OSError as error:
-            found = "a folder" if isinstance(error, IsADirectoryError) else error.strerror
+            kind = "a folder" if isinstance(error, IsADirectoryError) else error.strerror
             do = "Name another --store" if place == path else "Remove it, if it is nothing of yours"
-            raise StoreError("not a results store", where=place, found=found, do=do) from None
+            raise StoreError("not a results store", where=place, found=kind, do=do) from None
 
 
 @contextlib.contextmanager
@@ -210,11 +222,11 @@ def _lock_file(path: Path) -> Path:
 def _open(
     path: Path, read_only: bool, deadline: float, patience: float, place: Path | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """Connect to a file; in errors it is called ``place``."""
+    """Connect to a file; errors name ``place`` instead of a temporary path."""
     for _ in _attempts(deadline):
         try:
             db = duckdb.connect(str(path), read_only=read_only, config=_READER if read_only else _WRITER)
-            db.execute("SET enable_progress_bar = false")  # on stdout, and no setting of a whole database
+            db.execute("SET enable_progress_bar = false")  # it goes to stdout, and is a setting of the connection only
             return db
         except duckdb.Error as error:
             if not _mentions(error, _BUSY):
@@ -249,7 +261,7 @@ def _holder(error: duckdb.Error) -> str:
 
 
 def _command_line(pid: int) -> str:
-    """What runs there, as the user would recognise it: ``python3 abaw leaderboard``. Empty where that can't be told."""
+    """Return a process's command as the user would recognise it: ``python3 abaw leaderboard``; empty where unknown."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
@@ -260,13 +272,13 @@ def _command_line(pid: int) -> str:
 
 
 def _explain(path: Path, error: duckdb.Error, what: str) -> AbawError:
-    """The project's error for one of DuckDB's that is not a lock."""
-    found = str(error).splitlines()[0][:300]
+    """Return the project's error for one of DuckDB's other than a lock."""
+    message = str(error).splitlines()[0][:300]
     if _mentions(error, _FULL):
-        return _full(path, found)
+        return _full(path, message)
     if _mentions(error, _FORBIDDEN):
         do = "Ask for the right to write there, or name another --store"
-        return StoreError("the results store may not be opened", where=path, found=found, do=do)
+        return StoreError("the results store may not be opened", where=path, found=message, do=do)
     if _mentions(error, ["database does not exist"]):
         do = "If it was deleted, bring it back with: abaw reindex"
         return StoreError("there is no results store", where=path, do=do)
@@ -274,26 +286,26 @@ def _explain(path: Path, error: duckdb.Error, what: str) -> AbawError:
         return _not_duckdb(path)
     if _mentions(error, ["version number"]):
         do = "Update abaw: git pull in its checkout, then make demo; or install the newer package"
-        return StoreSchemaError("written by a newer DuckDB", where=path, found=found, do=do)
+        return StoreSchemaError("written by a newer DuckDB", where=path, found=message, do=do)
     if isinstance(error, _BROKEN) and not _mentions(error, ["too many open files"]):
-        return damaged(path, found)
-    return StoreError(what, where=path, found=found)
+        return damaged(path, message)
+    return StoreError(what, where=path, found=message)
 
 
-def _full(path: Path, found: str) -> StorageError:
+def _full(path: Path, message: str) -> StorageError:
     state = "the results store is as it was" if path.exists() else "no results store was made"
     do = "Free some space, then: abaw reindex (finished runs are whole in their folders)"
-    return StorageError(f"the disk is full, {state}", where=path, found=found, do=do)
+    return StorageError(f"the disk is full, {state}", where=path, found=message, do=do)
 
 
 def _not_duckdb(path: Path) -> StoreError:
-    what, found = "not a results store", "another kind of file"
+    what, kind = "not a results store", "another kind of file"
     if path.suffix == ".duckdb":
-        return damaged(path, found, what)
-    return StoreError(what, where=path, found=found, do="Name another --store")
+        return damaged(path, kind, what)
+    return StoreError(what, where=path, found=kind, do="Name another --store")
 
 
-def damaged(path: Path, found: str, what: str = "the results store is damaged") -> StoreDamagedError:
-    """The error for a broken file, with the way out."""
+def damaged(path: Path, message: str, what: str = "the results store is damaged") -> StoreDamagedError:
+    """Return the error for a broken file, with the remedy."""
     do = "Run: abaw reindex (it moves this file aside and makes a new store; run folders hold everything)"
-    return StoreDamagedError(what, where=path, found=found, do=do)
+    return StoreDamagedError(what, where=path, found=message, do=do)

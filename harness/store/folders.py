@@ -17,19 +17,22 @@ _LARGEST_RECORD = 32 << 20  # bytes
 
 
 def run_folders(out: Path) -> list[Path]:
-    """Folders of all runs below ``out``, complete by construction, in order of their names."""
-    # not a glob of the record itself, which passes over a link that leads to nothing
-    found = (folder for folder in out.glob("*/*") if not folder.name.startswith("."))
-    return sorted(folder for folder in found if is_taken(folder / RUN_FILE))
+    """Return the folders of all runs below ``out``, sorted by path.
+
+    Each of them is complete, because a run's folder gets its name after its last file is written.
+    """
+    # a glob of the record itself would skip a link whose target is missing
+    candidates = (folder for folder in out.glob("*/*") if not folder.name.startswith("."))
+    return sorted(folder for folder in candidates if is_taken(folder / RUN_FILE))
 
 
 def run_folder(out: Path, run_id: str) -> Path | None:
-    """The folder of a run below ``out``; ``None`` if there is none."""
+    """Return the folder of a run below ``out``, or ``None`` for an unknown run."""
     return next((folder for folder in run_folders(out) if folder.name == run_id), None)
 
 
 def within_reach(path: Path) -> bool:
-    """Whether a file or folder that a store names is on this machine, and may be looked at."""
+    """Return True for a path that exists on this machine and that this user may look at."""
     try:
         return is_taken(path)
     except OSError:
@@ -37,13 +40,15 @@ def within_reach(path: Path) -> bool:
 
 
 def may_be_opened(folder: Path, run_id: str, place: Path | StoreAddress) -> bool:
-    """Return whether a run's folder that a store names is opened: a server's clients can name any folder.
+    """Return True for a run's folder that is safe to open, although its path comes from a store.
+
+    The user's own commands wrote the paths in a store's file, so that all of them are safe. Clients of a server can
+    write any path: a path from a server is safe when the folder holds that run and belongs to the user.
 
     Args:
-        folder: as the store names it.
-        run_id: of the run.
-        place: of the store. What a file holds was recorded by its user's own commands; of what a server holds, only
-            folders are opened that hold that very run and belong to the user.
+        folder: path of the folder in the store.
+        run_id: id of the run.
+        place: file or address of the store.
     """
     if not isinstance(place, StoreAddress):
         return True
@@ -51,7 +56,7 @@ def may_be_opened(folder: Path, run_id: str, place: Path | StoreAddress) -> bool
 
 
 def written_record(folder: Path) -> Mapping[str, Any]:
-    """Return what ``run.json`` says; nothing where it is no plain file, too large, or no record."""
+    """Return the content of a run's ``run.json``; empty where the file is missing, special, too large or damaged."""
     path = folder / RUN_FILE
     try:
         if not is_plain_file(path):
@@ -63,7 +68,7 @@ def written_record(folder: Path) -> Mapping[str, Any]:
 
 
 def is_plain_file(path: Path) -> bool:
-    """Return whether a path is a plain file itself: no link, folder, pipe or device."""
+    """Return True for a plain file; False for a link, a folder, a pipe or a device."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except (OSError, ValueError):

@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 
 class ConflictError(StoreBusyError):
-    """Somebody else changed the same rows of a server's store at the same time; nothing was recorded."""
+    """A change that the store's server refused, because another client changed the same rows; nothing was recorded."""
 
 
 class Rows(Protocol):
-    """What a statement gives; to be fetched before the next one runs."""
+    """The rows that a statement returns. Fetch them before the next statement runs."""
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row."""
+        """Return the next row, or ``None`` after the last."""
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """All rows."""
+        """Return all rows."""
 
     def df(self) -> pd.DataFrame:
-        """All rows, for those who have time to import pandas."""
+        """Return all rows as a data frame. This imports pandas, which takes half a second."""
 
 
 class Connection(Protocol):
-    """What a file and a server have in common."""
+    """A connection to a store, the same for a file and a server."""
 
     def execute(self, query: str, parameters: Sequence[str] = ..., /) -> Rows:
-        """Run one statement, or several with ``;`` between them: the rows are the last one's."""
+        """Run one statement, or several separated by ``;``, and return the rows of the last one."""

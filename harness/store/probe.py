@@ -16,11 +16,11 @@ COMMAND = (sys.executable, "-m", __name__)
 
 
 def check_apart(store: Store) -> None:
-    """As :meth:`harness.store.store.Store.check`, without any danger for this process.
+    """Check a store as :meth:`harness.store.store.Store.check` does, but in a child process, which may crash.
 
     Raises:
-        StoreDamagedError: the file is broken, or whoever opens it dies.
-        As :meth:`harness.store.store.Store.check` otherwise.
+        StoreDamagedError: the file is broken, or the process that opens it crashes.
+        AbawError: any other error of :meth:`harness.store.store.Store.check`.
     """
     if not store.exists():
         return

@@ -1,4 +1,4 @@
-"""Make the results store anew from the run folders."""
+"""The rebuild of a results store from the run folders."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from harness.system.regular import is_taken
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild did.
+    """The outcome of a rebuild.
 
     Attributes:
-        recorded: runs that were recorded.
+        recorded: number of runs that were recorded.
         removed: ids of runs whose folders are gone.
-        left_out: why a folder's run was not recorded.
-        moved_aside: where the broken file lies now, if there was one.
+        left_out: one message per folder whose run was not recorded, with the reason.
+        moved_aside: present path of the broken file, if the store's file was broken.
     """
 
     recorded: int
@@ -39,16 +39,18 @@ class Rebuilt:
 def rebuild(store: Store, out: Path, *, unread: bool = False) -> Rebuilt:
     """Record every run below ``out``; forget runs that were there and are gone; keep those that lie elsewhere.
 
-    A broken file is moved aside, never deleted, and a new one made; so is one that ends whatever process opens it,
-    which is tried apart from this one. Somebody else's file, or one of a newer version, is left alone.
+    A broken file is renamed, never deleted, and replaced by a new one. A file counts as broken, too, when opening it
+    crashes the process: a child process tries that first. Files of other programs and of newer versions are left alone.
 
     Args:
-        unread: move the file aside without opening it, whatever it is, and make a new one.
+        store: the results store; it must be a file.
+        out: folder with the run folders, ``<TASK>/<run_id>/``.
+        unread: rename the store's file without opening it, whatever it is, and make a new one.
 
     Raises:
         StoreBusyError: another process holds the store.
-        StoreSchemaError: a newer version wrote it.
-        StoreError: not a results store.
+        StoreSchemaError: a newer version wrote the file.
+        StoreError: the file is not a results store.
         StorageError: the disk is full, or the folder can't be written.
     """
     runs, left_out = read_runs(out)
@@ -73,7 +75,11 @@ def rebuild(store: Store, out: Path, *, unread: bool = False) -> Rebuilt:
 
 
 def read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]]:
-    """Every run below ``out`` that the store can take, and why the others are left out."""
+    """Read every run below ``out``.
+
+    Returns:
+        Records and folders of the runs that the store can take; one message per folder that it cannot take.
+    """
     runs: dict[str, tuple[RunRecord, Path]] = {}
     left_out = []
     for folder in run_folders(out):
@@ -94,7 +100,11 @@ def read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]]
 
 
 def read_failures(out: Path) -> tuple[list[tuple[Failure, Path]], tuple[str, ...]]:
-    """Return every readable note of a failure below ``out``, and why the others are left out."""
+    """Read every note of a failure below ``out``.
+
+    Returns:
+        The failures with their files; one message per unreadable file.
+    """
     failures, left_out = [], []
     for path in failure_files(out):
         try:
@@ -105,12 +115,12 @@ def read_failures(out: Path) -> tuple[list[tuple[Failure, Path]], tuple[str, ...
 
 
 def _lost(files: Mapping[str, Path], out: Path) -> list[str]:
-    """Return the ids of runs, or failures, in the store whose files were below ``out`` and are not there any more."""
+    """Return the ids of runs or failures in the store whose files were below ``out`` and are gone."""
     return sorted(key for key, file in files.items() if file.is_relative_to(out.resolve()) and not is_taken(file))
 
 
 def _move_aside(path: Path) -> Path:
-    """Rename a broken store and its write-ahead log, which belongs to no other file."""
+    """Rename a broken store and its write-ahead log, which would corrupt any other file."""
     names = (f"{path.name}.broken-{n}" for n in itertools.count(1))
     aside, log = next(
         (place, log)

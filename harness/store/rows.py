@@ -1,7 +1,7 @@
-"""A run's record as rows of the store's tables: every value checked before the store is touched.
+"""A run's record as rows of the store's tables: every value is checked before the store is opened.
 
-Rows go in as one JSON text a table: thirty times as fast as row by row, exact to the last bit of a float, and without
-bound parameters, for which DuckDB would import pandas (half a second).
+Rows are inserted as one JSON text per table: thirty times as fast as row by row, exact to the last bit of a float, and
+without bound parameters, for which DuckDB would import pandas (half a second).
 """
 
 from __future__ import annotations
@@ -64,21 +64,25 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "published": {field.name: _PUBLISHED_TYPES.get(field.name, TEXT) for field in fields(PublishedResult)},
 }  # fmt: skip
 BYTES = {"draws": " REPLACE (from_base64(scores) AS scores)"}
-"""Of tables with bytes, which JSON can't hold: a list of numbers would be packed anew, all of it, at every commit."""
+"""Conversions for tables with columns of bytes, which are base64 in the JSON.
+
+A list of numbers would be simpler, but DuckDB would compress the whole column again at every commit.
+"""
 
 DRAWN = np.dtype("<f4")
 OF_A_RUN = ("runs", "files", "scores", "video_statistics", "draws", "sweep_points")
 
 
 def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str, list[Row]]:
-    """Rows of a run, by table.
+    """Return the rows of a run, by table.
 
     Args:
-        folder: the run's folder; the sizes of its files are taken from there.
-        draws: whether videos are drawn, which takes most of the time and can't fail.
+        record: the run's record.
+        folder: the run's folder; the sizes of its files are read there.
+        draws: False leaves out the bootstrap replicates, which take most of the time and can't fail.
 
     Raises:
-        DataError: a value of the record is not what belongs there; the message names the file and the value.
+        DataError: a value of the record is invalid; the message names the file and the value.
     """
     try:
         record.check()
@@ -91,7 +95,8 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
         }
         msgspec.json.encode(rows)  # half a surrogate pair is no text
     except (TypeError, ValueError) as error:
-        what, do = "a run's record that the store can't take", "Make the run again with --fresh, or remove its folder"
+        do = "Make the run again with --fresh, or remove its folder"
+        what = "a run's record that the store can't take"
         raise DataError(problem(what, where=folder / RUN_FILE, **fault(error), do=do)) from None
     statistics = record.statistics.get(HEADLINE, {}) if draws else {}
     return rows | {"draws": list(draw_rows(record.run_id, record.task, statistics, record.groups))}
@@ -100,43 +105,49 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
 def draw_rows(
     run_id: str, task: str, statistics: Mapping[str, Sequence[float]], groups: Mapping[str, str] | None = None
 ) -> Iterator[Row]:
-    """The row of table ``draws``: the official score of each replicate of the bootstrap.
+    """Yield the row of table ``draws``: the official score of each bootstrap replicate.
 
-    Videos are taken in order of their names and drawn with the same seed for every run, as :func:`compare` does: two
-    runs on the same videos are compared pairwise by their draws alone. Where persons are known, these are drawn.
+    Videos are resampled in order of their names and with the same seed for every run: two runs on the same videos are
+    compared in pairs by their replicates alone. Where the persons are known, persons are resampled instead of videos.
 
     Args:
-        statistics: of the headline, by video; no row where they are not those of the task's metric, or of one video,
-            or give no score.
-        groups: person of each video, as far as they are known.
+        run_id: id of the run.
+        task: name of the task.
+        statistics: statistics of the headline, by video. There is no row for fewer than two videos or persons, for
+            statistics of another metric than the task's, and where a score is infinite or NaN.
+        groups: person of each video, as far as the persons are known.
     """
     units = units_of(sorted(statistics), groups or {})
-    if units.number < 2 or (found := _table_of_videos(task, statistics)) is None:
+    if units.number < 2 or (metric_and_table := _table_of_videos(task, statistics)) is None:
         return
-    metric, table = found
-    with np.errstate(all="ignore"):  # somebody else's file may hold numbers so large that their sum is none
+    metric, table = metric_and_table
+    with np.errstate(all="ignore"):  # another program's file may hold numbers so large that their sum overflows
         scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, units)[""]
     if np.isfinite(scores).all():
         yield {"run_id": run_id, "scores": base64.b64encode(scores.astype(DRAWN).tobytes()).decode()}
 
 
 def labelled_frames(task: str, statistics: Mapping[str, Sequence[float]]) -> int | None:
-    """Return how many frames a run was scored on; ``None`` where its statistics do not say.
+    """Return the number of frames that a run was scored on; ``None`` where its statistics lack it.
 
     Args:
-        statistics: of the headline, by video.
+        task: name of the task.
+        statistics: statistics of the headline, by video.
     """
-    found = _table_of_videos(task, statistics) if statistics else None
-    if found is None:
+    metric_and_table = _table_of_videos(task, statistics) if statistics else None
+    if metric_and_table is None:
         return None
-    metric, table = found
+    metric, table = metric_and_table
     with np.errstate(all="ignore"):
         total = float(metric.n_frames(table).sum())
     return int(total) if 0 <= total < 2**53 else None
 
 
 def _table_of_videos(task: str, statistics: Mapping[str, Sequence[float]]) -> tuple[Metric, Float] | None:
-    """Return the task's metric and the statistics ``(n_videos, k)`` by name; ``None`` if they belong to another."""
+    """Return the task's metric and the statistics, float64 ``(n_videos, k)`` in order of the videos' names.
+
+    ``None`` is for statistics that belong to another metric.
+    """
     if task not in TASKS:
         return None
     metric = metric_for(TASKS[task])
@@ -150,14 +161,14 @@ def _table_of_videos(task: str, statistics: Mapping[str, Sequence[float]]) -> tu
 
 
 def failure_row(failure: Failure, file: Path) -> Row:
-    """Return the row of table ``failures``."""
+    """Return the row of table ``failures`` for a failure that is noted in ``file``."""
     content = {key: value for key, value in asdict(failure).items() if key in COLUMNS["failures"]}
     row: Row = _plain({**content, "created": in_utc(failure.created), "file": str(file.resolve())})
     return row
 
 
 def recording_row(runs: int) -> Row:
-    """The row of table ``recordings``: now, by this user of this machine, so many runs."""
+    """Return the row of table ``recordings``: this user of this machine records so many runs now."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container's user may have no name
@@ -167,10 +178,12 @@ def recording_row(runs: int) -> Row:
 
 
 def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iterator[Row]:
-    """Rows of table ``files``.
+    """Yield the rows of table ``files``.
 
     Args:
-        files: sha256 by name, or the same as JSON.
+        run_id: id of the run.
+        folder: folder of the run, from which sizes in bytes are read.
+        files: sha256 by name of the file, as a mapping or as JSON.
     """
     for name, digest in (json.loads(files) if isinstance(files, str) else files).items():
         path = folder / name
@@ -179,7 +192,7 @@ def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iter
 
 
 def insertion(table: str, rows: Sequence[Row]) -> list[str]:
-    """What appends rows, whose keys are the table's columns: one statement, or none."""
+    """Return the statement that appends rows, whose keys are the table's columns; an empty list for no rows."""
     if not rows:
         return []
     return [
@@ -189,17 +202,17 @@ def insertion(table: str, rows: Sequence[Row]) -> list[str]:
 
 
 def transaction(statements: Sequence[str]) -> str:
-    """Statements as one that is done whole or, if its connection is closed after an error, not at all."""
+    """Join statements into one transaction. Close the connection after an error: that undoes all of it."""
     return ";\n".join(["BEGIN", *statements, "COMMIT"])
 
 
 def removal_of_runs(db: Connection, run_ids: Sequence[str]) -> list[str]:
-    """What removes runs from every table; nothing where none of them is there."""
+    """Return the statements that remove runs from every table; an empty list if the store has no such run."""
     return _removal(db, OF_A_RUN, "run_id", run_ids)
 
 
 def removal_of_failures(db: Connection, failure_ids: Sequence[str]) -> list[str]:
-    """What removes failures; nothing where none of them is there."""
+    """Return the statements that remove failures; an empty list if the store has no such failure."""
     return _removal(db, ("failures",), "failure_id", failure_ids)
 
 
@@ -233,12 +246,12 @@ def _run_row(record: RunRecord, folder: Path) -> Row:
 
 
 def _score_rows(record: RunRecord) -> Iterator[Row]:
-    seen = set()
+    keys = set()
     for score in record.scores:
         key = (score["estimate"], score["metric"], score["target"])
-        if key in seen:
+        if key in keys:
             raise ValueError(f"two scores for {' '.join(key)}")
-        seen.add(key)
+        keys.add(key)
         known = {name: value for name, value in score.items() if name in COLUMNS["scores"]}
         yield {**known, "run_id": record.run_id, "metric_version": score["version"]}
 
@@ -250,17 +263,17 @@ def _statistics_rows(record: RunRecord) -> Iterator[Row]:
 
 
 def _sweep_rows(run_id: str, folder: Path) -> Iterator[Row]:
-    seen = set()
+    keys = set()
     for point in read_sweep(folder):
         key = point.axis, point.value
-        if key in seen:
+        if key in keys:
             raise ValueError(f"two points for {point.axis} {point.value} in {SWEEP_FILE}")
-        seen.add(key)
+        keys.add(key)
         yield {"run_id": run_id, **asdict(point)}
 
 
 def _plain(value: Any) -> Any:
-    """What strict JSON can hold: a value that is not finite becomes null, as in a choice nobody could make."""
+    """Return a value as strict JSON can hold it: infinity and NaN become null, as in a choice without a valid score."""
     if isinstance(value, Mapping):
         return {_clean(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

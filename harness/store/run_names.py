@@ -21,12 +21,17 @@ _LISTED = 10
 
 @dataclass(frozen=True)
 class NamedRun:
-    """A run, as far as its name needs.
+    """The facts about a run that identify it by name.
 
     Attributes:
-        folder: where it lies, or lay on the machine that recorded it.
+        run_id: id of the run.
+        folder: the run's folder, on this machine or on the one that recorded the run.
+        task: name of the task.
+        split: split that was predicted.
+        name: name of the solution.
+        seed: seed of the training; ``None`` where it is unknown.
         created: date and time in UTC, ``2026-11-29 01:30``; empty where it is unknown.
-        data_name: of the data set; empty where it is unknown.
+        data_name: name of the data set; empty where it is unknown.
     """
 
     run_id: str
@@ -51,7 +56,7 @@ class AmbiguousNameError(UsageError):
     """A name that several runs answer to."""
 
     def __init__(self, name: str, candidates: Sequence[NamedRun]) -> None:
-        """Make the error's message out of the runs that have this name."""
+        """Compose the error's message from the runs that have this name."""
         self.candidates = tuple(candidates)
         lines = [f"  {run.words}" for run in self.candidates[:_LISTED]]
         if len(self.candidates) > _LISTED:
@@ -93,7 +98,7 @@ def known_runs(results: Store, out: Path | None) -> list[NamedRun]:
 
 
 def _of_folder(run_id: str, folder: Path) -> NamedRun:
-    """Return a run that no store knows, from what its folder says of it."""
+    """Return a run that no store knows, from the record in its folder."""
     content: Mapping[str, object] = written_record(folder)
     task, split, name, created = (str(content.get(key, "")) for key in ("task", "split", "name", "created"))
     seed, data = content.get("seed"), content.get("data")
@@ -106,9 +111,9 @@ def runs_named(runs: Sequence[NamedRun], text: str, *, split: str | None = None)
     """Return the runs that a name fits: by id, else short hash, else solution and seed, else the beginning of either.
 
     Args:
-        runs: of :func:`known_runs`.
+        runs: runs of :func:`known_runs`.
         text: name; ``expr/tiny-mlp``, ``tiny-mlp@1``, ``1a2b``, ``tiny-mlp-val-s0-1a2b3c4d``.
-        split: runs on it are meant where a solution has runs on several; ``None`` for runs on any.
+        split: preferred split, where a solution has runs on several; ``None`` for runs on any.
     """
     for of_id in (
         [run for run in runs if run.run_id == text],

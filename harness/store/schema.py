@@ -22,13 +22,13 @@ from harness.system.atomic import atomic_path, numbered_path, sweep_partials
 
 @functools.cache
 def migrations() -> tuple[tuple[int, str], ...]:
-    """Numbered schema changes: ``(version, SQL)``. One that was released never changes."""
+    """Return the numbered schema changes as ``(version, SQL)``. A released one never changes."""
     return _numbered(resources.files("harness") / "store" / "migrations")
 
 
 @functools.cache
 def _for_readers() -> tuple[tuple[int, str], ...]:
-    """Temporary views that show an older store as the migration of that number would."""
+    """Return temporary views, by number: each shows an older store as the migration of that number would."""
     return _numbered(resources.files("harness") / "store" / "migrations" / "readers")
 
 
@@ -38,11 +38,11 @@ def _numbered(folder: Traversable) -> tuple[tuple[int, str], ...]:
 
 
 def schema_version(db: Connection, place: Path | StoreAddress) -> int:
-    """Schema version of the store, 0 for a file without tables.
+    """Return the schema version of the store, 0 for a file without tables.
 
     Raises:
-        StoreError: somebody else's DuckDB file.
-        StoreSchemaError: written by a newer version of this package.
+        StoreError: the DuckDB file belongs to another program.
+        StoreSchemaError: a newer version of this package wrote the file.
     """
     known = migrations()[-1][0]
     try:
@@ -67,11 +67,11 @@ def schema_version(db: Connection, place: Path | StoreAddress) -> int:
 
 
 def require_current(db: Connection, place: StoreAddress) -> None:
-    """Make sure that a server's store has this version's schema: only who holds the file can change it.
+    """Raise an error where a server's store has another schema than this version; only the server can migrate it.
 
     Raises:
-        StoreError: somebody else's database.
-        StoreSchemaError: written by a newer or an older version of this package.
+        StoreError: the database belongs to another program.
+        StoreSchemaError: the server runs a newer or an older version of this package.
     """
     version, known = schema_version(db, place), migrations()[-1][0]
     if version < known:
@@ -85,15 +85,15 @@ def require_current(db: Connection, place: StoreAddress) -> None:
 
 
 def migrate(db: Connection, path: Path) -> None:
-    """Bring the file up to this version's schema, all of the way or not at all.
+    """Migrate the file to this version's schema in one transaction.
 
-    A store that holds anything is copied first, beside itself, to ``results.duckdb.schema-1.copy-1``: an earlier
-    version of this package can go on with that. The copy is never overwritten or removed.
+    A store with tables is copied first, beside itself, to ``results.duckdb.schema-1.copy-1``: an earlier version of
+    this package can go on with the copy, which is never overwritten or removed.
 
     Raises:
-        StoreError: somebody else's DuckDB file.
-        StoreSchemaError: written by a newer version of this package.
-        StorageError: no room for the copy.
+        StoreError: the DuckDB file belongs to another program.
+        StoreSchemaError: a newer version of this package wrote the file.
+        StorageError: the disk has no room for the copy.
     """
     version = schema_version(db, path)
     missing = [(number, sql) for number, sql in migrations() if number > version]
@@ -120,11 +120,11 @@ def show_as_migrated(db: Connection, version: int) -> None:
     """Let a reader see an older store in this version's shape; the file is not touched."""
     for number, sql in _for_readers():
         if number > version:
-            db.execute(sql.replace("store.main.", f"{_own_name(db)}.main."))
+            db.execute(sql.replace("store.main.", f"{_database_name(db)}.main."))
 
 
-def _own_name(db: Connection) -> str:
-    """What DuckDB calls the file, quoted."""
+def _database_name(db: Connection) -> str:
+    """Return DuckDB's name of the database in the file, quoted."""
     row = db.execute("SELECT current_database()").fetchone()
     return '"' + (row[0] if row else "").replace('"', '""') + '"'
 
@@ -132,23 +132,23 @@ def _own_name(db: Connection) -> str:
 def _copy(db: Connection, path: Path, version: int) -> None:
     # by DuckDB, not byte by byte: closing a second handle on the file would drop this process's lock on it
     sweep_partials(path.parent)
-    own = _own_name(db)
+    database = _database_name(db)
     with atomic_path(numbered_path(path, f"schema-{version}.copy")) as temporary:
         place = str(temporary).replace("'", "''")
         db.execute(f"ATTACH '{place}' AS copy_of_store")
-        db.execute(f"COPY FROM DATABASE {own} TO copy_of_store")
+        db.execute(f"COPY FROM DATABASE {database} TO copy_of_store")
         db.execute("DETACH copy_of_store")
 
 
 def _list_files(db: Connection) -> None:
-    """Migration 2's part that SQL can't do: sizes."""
+    """Fill the table of files for migration 2: SQL can't read the sizes."""
     runs = db.execute("SELECT run_id, folder, record->>'files' FROM runs").fetchall()
     rows = [row for run_id, folder, files in runs for row in file_rows(run_id, Path(folder), files)]
     _run(db, insertion("files", rows))
 
 
 def _draw_videos(db: Connection) -> None:
-    """Migration 4's part that SQL can't do: draws of the runs that are there, and which of them share a setup."""
+    """Fill bootstrap replicates and setups of the stored runs for migration 4: SQL can't compute them."""
     of_runs = _headline_statistics(db)
     for run_id, task, record in db.execute("SELECT run_id, task, record FROM runs").fetchall():
         old = RunRecord.of(json.loads(record), {})
@@ -157,7 +157,7 @@ def _draw_videos(db: Connection) -> None:
 
 
 def _count_labels(db: Connection) -> None:
-    """Migration 5's part that SQL can't do: how many labels each run was scored on."""
+    """Fill the number of labelled frames per run for migration 5: SQL can't compute it."""
     of_runs = _headline_statistics(db)
     for run_id, task in db.execute("SELECT run_id, task FROM runs").fetchall():
         number = labelled_frames(task, of_runs.get(run_id, {}))
@@ -166,7 +166,7 @@ def _count_labels(db: Connection) -> None:
 
 
 def _headline_statistics(db: Connection) -> dict[str, dict[str, list[float]]]:
-    """Return the headline's statistics of every run, by video."""
+    """Return the headline's statistics of every run, by run id and video."""
     of_runs: dict[str, dict[str, list[float]]] = {}
     of_headline = f"SELECT run_id, video, statistics FROM video_statistics WHERE estimate = '{HEADLINE}'"  # noqa: S608
     for run_id, video, statistics in db.execute(of_headline).fetchall():

@@ -10,7 +10,7 @@ from harness.records.run import FINAL, SEEN_VAL
 
 
 def literal(content: Any) -> str:
-    """Plain data as an SQL text that holds its JSON: ASCII, and no quote inside that could end it."""
+    """Return plain data as an SQL string literal of its JSON. The JSON is ASCII, and its quotes are escaped."""
     return "'" + json.dumps(content, allow_nan=False, separators=(",", ":")).replace("'", "\\u0027") + "'"
 
 
@@ -24,7 +24,7 @@ def has_seen_val(run: str) -> str:
 
 
 def without_final(recipe: str) -> str:
-    """Return a recipe without what is trained on train and val, as ``harness.records.run.without_final`` does.
+    """Return SQL for a recipe without its part that trains on train and val; see :mod:`harness.records.run`.
 
     Args:
         recipe: expression of a recipe as JSON.
@@ -33,10 +33,10 @@ def without_final(recipe: str) -> str:
 
 
 def listed(ids: Iterable[str]) -> str:
-    """Return ids as a list for ``IN``, without a bound parameter, for which DuckDB would import pandas."""
+    """Return SQL for a list of ids, for ``IN``. It needs no bound parameter, for which DuckDB would import pandas."""
     return f"(SELECT unnest(from_json_strict({literal(list(ids))}, '[\"VARCHAR\"]')))"
 
 
 def quoted(text: str) -> str:
-    """A text as SQL."""
+    """Return a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -45,46 +45,48 @@ Replicates = dict[str, npt.NDArray[np.floating[Any]]]
 
 
 class Store:
-    """The results store at a place. Holds no connection: each call opens, does, closes.
+    """The results store at a place. It keeps no connection: each call opens one, works, and closes it.
 
     Every method but :meth:`exists` raises:
         StoreBusyError: another process holds the file for longer than ``patience``.
         StoreUnreachableError: the server does not answer.
         StoreDamagedError: the file is broken; ``abaw reindex`` makes a new one.
         StoreSchemaError: a newer version wrote the file, or the server is of an older one.
-        StoreError: not a results store, or it may not be opened.
+        StoreError: the place holds something else than a results store, or this user lacks the right to open it.
 
     Args:
         place: the DuckDB file, made by the first :meth:`record`; or a server's address.
-        patience: seconds to wait while another process holds it.
+        patience: seconds to wait while another process holds the store.
     """
 
     def __init__(self, place: Path | StoreAddress, *, patience: float = PATIENCE) -> None:
+        """Store place and patience; the place is not looked at before the first call."""
         self.place = place
         self.patience = patience
-        self._held: tuple[Connection | None] | None = None  # what at_once reads over; no connection where no store is
+        # the connection of at_once; the tuple holds None where there is no store
+        self._held: tuple[Connection | None] | None = None
 
     @property
     def path(self) -> Path:
-        """The file.
+        """The store's file.
 
         Raises:
-            UsageError: a server has it.
+            UsageError: a server holds the store.
         """
         if isinstance(self.place, StoreAddress):
             raise UsageError("a server has this store, its file is not at hand", where=self.place)
         return self.place
 
     def exists(self) -> bool:
-        """Tell whether anything is at the place yet, be it a store or not; a server's store always is."""
+        """Return True if any file is at the place, be it a store or another file; True for a server's store."""
         return isinstance(self.place, StoreAddress) or is_taken(self.place)
 
     def version(self) -> tuple[int, int]:
-        """Changes whenever something was recorded; cheap.
+        """Return two numbers that change with every recording, at little cost.
 
         Raises:
             FileNotFoundError: there is no file yet.
-            OSError: it can't be looked at.
+            OSError: the file's times and size can't be read.
         """
         if not isinstance(self.place, StoreAddress):
             stat = self.place.stat()
@@ -94,12 +96,14 @@ class Store:
         return (row[0], row[1] or 0) if row else (0, 0)
 
     def ready(self) -> None:
-        """Find out before hours of work what a server would say after them; one that is away may be back by then.
+        """Raise the server's errors before hours of work, rather than after them.
+
+        A server that is away raises no error here: it may be back when the work is done. A file passes always.
 
         Raises:
             UsageError: no token is given.
             MissingDependencyError: the extra ``team`` is not installed.
-            StoreError: the server does not take the token, or there is another one.
+            StoreError: the server does not take the token, or something else answers at its address.
         """
         if isinstance(self.place, StoreAddress):
             with contextlib.suppress(StoreBusyError), self.reading():
@@ -113,14 +117,15 @@ class Store:
         failures: Iterable[tuple[Failure, Path]] = (),
         mended: Iterable[str] = (),
     ) -> None:
-        """Record runs with the folders they lie in, all or none. A run that is there already is replaced.
+        """Record runs in one transaction. A run with a stored id replaces the stored one.
 
-        An older store is first brought up to this version's schema, see :func:`harness.store.schema.migrate`. The
-        failure of a run that is complete now is forgotten.
+        An older store is first migrated to this version's schema, see :func:`harness.store.schema.migrate`. The failure
+        of a run that is complete now is removed.
 
         Args:
+            runs: records with the folders of their runs.
             gone: ids of runs to remove.
-            failures: runs that came to nothing, with the files that say so.
+            failures: failed runs, with the files that note the failures.
             mended: ids of failures to remove.
 
         Raises:
@@ -145,7 +150,7 @@ class Store:
         self._write(changes)
 
     def _write(self, changes: Callable[[Connection], list[str]]) -> None:
-        """Make changes as one transaction, all of it in one go: who is killed meanwhile leaves none open."""
+        """Make changes as one transaction in one statement: a process that is killed leaves no transaction open."""
 
         def once() -> None:
             if isinstance(self.place, Path):
@@ -167,10 +172,14 @@ class Store:
     def query(self, sql: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
         """Run one read-only query.
 
-        An older store reads as one of this version; what it does not hold is NULL.
+        An older store reads as one of this version; columns that it lacks are NULL.
+
+        Args:
+            sql: the query, with ``?`` for each parameter.
+            parameters: values of the parameters.
 
         Returns:
-            Its rows; an empty frame without columns where there is no store yet.
+            The rows; an empty data frame, without any column, for a missing store.
         """
         import pandas as pd  # half a second that recording and scoring need not wait for
 
@@ -179,12 +188,13 @@ class Store:
         return rows
 
     def runs(self, *, hidden: bool = False) -> pd.DataFrame:
-        """Return every run, newest first: its headline, the tuned-on-all value, the constant's; official metric only.
+        """Return every run, newest first, with its scores by the official metric.
 
-        A run on validation whose heads were trained on validation videos has no headline here: its score is none.
+        The scores are ``value`` (the headline), ``tuned_on_all`` and ``constant``, the constant prediction's. A run on
+        val whose heads were trained on videos of val has an empty headline here, because it is no honest score.
 
         Args:
-            hidden: return the hidden ones, too, see :class:`harness.records.marks.Marks`.
+            hidden: include hidden runs, see :class:`harness.records.marks.Marks`.
         """
         return self.query(
             f"""
@@ -219,15 +229,15 @@ class Store:
         )
 
     def scores(self, run_id: str) -> pd.DataFrame:
-        """All scores of a run."""
+        """Return all scores of a run."""
         return self.query("SELECT * EXCLUDE (run_id) FROM scores WHERE run_id = ? ORDER BY ALL", [run_id])
 
     def files(self, run_id: str) -> pd.DataFrame:
-        """A run's files: name, sha256 and size in bytes when it was recorded."""
+        """Return a run's files: name, sha256, and size in bytes at the time of the recording."""
         return self.query("SELECT * EXCLUDE (run_id) FROM files WHERE run_id = ? ORDER BY name", [run_id])
 
     def contents(self, run_ids: Sequence[str]) -> dict[str, str]:
-        """Return a hash of all files of each run, names and bytes, by id; runs without files are left out."""
+        """Return one hash per run over names and contents of its files, by run id; runs without files are left out."""
         chosen = listed(run_ids)
         sql = f"""
             SELECT run_id, sha256(string_agg(name || ' ' || sha256, chr(10) ORDER BY name)) FROM files
@@ -238,17 +248,17 @@ class Store:
         return dict(rows)
 
     def targets(self) -> pd.DataFrame:
-        """Headline scores of every class, dimension or action unit of every run: ``run_id, metric, target, value``."""
+        """Return every run's headline per class, dimension or action unit: ``run_id, metric, target, value``."""
         return self.query(
             "SELECT run_id, metric, target, value FROM scores WHERE estimate = ? AND target <> 'all' ORDER BY run_id",
             [HEADLINE],
         )
 
     def replicates(self, run_ids: Sequence[str]) -> Replicates:
-        """The official score of each replicate of the bootstrap over videos; see :func:`harness.store.rows.draw_rows`.
+        """Return the official score of each bootstrap replicate; see :func:`harness.store.rows.draw_rows`.
 
         Returns:
-            float32 ``(replicates,)`` by run; runs without any are left out.
+            float32 ``(replicates,)`` by run id; runs without replicates are left out.
         """
         chosen = listed(run_ids)
         sql = f"SELECT run_id, scores FROM draws WHERE run_id IN {chosen}"  # noqa: S608 - a literal that no text can end
@@ -257,30 +267,30 @@ class Store:
         return {run_id: np.frombuffer(scores, DRAWN) for run_id, scores in rows}
 
     def statistics(self, run_id: str, estimate: str = HEADLINE) -> dict[str, list[float]]:
-        """Sufficient statistics of a run, by video; empty where it was not scored."""
+        """Return the metric's statistics of a run, by video; empty for a run without a score."""
         sql = "SELECT video, statistics FROM video_statistics WHERE run_id = ? AND estimate = ? ORDER BY video"
-        found = self.query(sql, [run_id, estimate])
-        return {} if found.empty else dict(zip(found["video"], map(list, found["statistics"]), strict=True))
+        rows = self.query(sql, [run_id, estimate])
+        return {} if rows.empty else dict(zip(rows["video"], map(list, rows["statistics"]), strict=True))
 
     def failures(self) -> pd.DataFrame:
-        """Runs that came to nothing, newest first; see :class:`harness.records.failure.Failure`."""
+        """Return the failed runs, newest first; see :class:`harness.records.failure.Failure`."""
         return self.query("SELECT * FROM failures ORDER BY created DESC, failure_id")
 
     def sweep(self, run_id: str) -> pd.DataFrame:
-        """Curves of a run, see :class:`harness.records.curves.SweepPoint`."""
+        """Return the points of a run's curves, see :class:`harness.records.curves.SweepPoint`."""
         return self.query("SELECT * EXCLUDE (run_id) FROM sweep_points WHERE run_id = ? ORDER BY axis, value", [run_id])
 
     def published(self) -> pd.DataFrame:
-        """Published results; those of the package where there is no store yet."""
+        """Return the published results; those of the package while there is no store."""
         import pandas as pd
 
-        found = self.query("SELECT * FROM published")
-        if found.empty:
-            found = pd.DataFrame(_published_rows(), columns=list(COLUMNS["published"]))
-        return found
+        results = self.query("SELECT * FROM published")
+        if results.empty:
+            results = pd.DataFrame(_published_rows(), columns=list(COLUMNS["published"]))
+        return results
 
     def runs_with_file(self, sha256: str) -> list[str]:
-        """Ids of the runs that wrote a file with this hash, newest first."""
+        """Return ids of the runs that wrote a file with this hash, newest first."""
         sql = f"""
             SELECT run_id FROM runs
             WHERE run_id IN (SELECT f.run_id FROM files f WHERE f.sha256 = ({literal(sha256)}->>'$'))
@@ -291,19 +301,19 @@ class Store:
         return [run_id for (run_id,) in rows]
 
     def folders(self) -> dict[str, Path]:
-        """Folder of every run, by id."""
+        """Return the folder of every run, by id."""
         with self.reading() as db:
             rows = [] if db is None else db.execute("SELECT run_id, folder FROM runs").fetchall()
         return {run_id: Path(folder) for run_id, folder in rows}
 
     def failure_files(self) -> dict[str, Path]:
-        """File that notes it, of every failure, by id."""
+        """Return the file that notes each failure, by the failure's id."""
         with self.reading() as db:
             rows = [] if db is None else db.execute("SELECT failure_id, file FROM failures").fetchall()
         return {key: Path(file) for key, file in rows}
 
     def check(self) -> None:
-        """Read all of every table: a part of the file that is broken is found now, not by the query that needs it."""
+        """Read every table completely, so that a broken part of the file raises its error now."""
         with self.reading() as db:
             if db is None:
                 return
@@ -315,9 +325,9 @@ class Store:
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[Self]:
-        """The same store to read several things from over one connection: as of one moment, and opened once.
+        """Yield the same store with one open connection, for several consistent reads at the cost of one.
 
-        As short as a call: others that want the file wait until the block ends, this process's other stores too.
+        Keep the block short: other processes, and other stores of this process, wait for the file until it ends.
         """
         with self.reading() as db:
             held = copy.copy(self)
@@ -326,7 +336,7 @@ class Store:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection | None]:
-        """A connection for reading from a store of this version's shape; ``None`` where there is no store yet."""
+        """Yield a connection that reads the store in this version's schema; ``None`` while there is no store."""
         if self._held:
             yield self._held[0]
             return
@@ -345,10 +355,10 @@ class Store:
 
 
 def create(path: Path, *, patience: float = PATIENCE) -> None:
-    """Make a store without runs where there is no file: all of it, or nothing.
+    """Make an empty store if the file is missing; an interruption leaves no file.
 
     Raises:
-        As :func:`harness.store.connection.making`.
+        StorageError: see :func:`harness.store.connection.making`.
     """
     if path.exists():
         return
@@ -358,10 +368,11 @@ def create(path: Path, *, patience: float = PATIENCE) -> None:
 
 
 def prepare(db: Connection, path: Path) -> None:
-    """Bring a file that may be new, or an earlier version's, up to what this version of the package knows.
+    """Migrate a new or older file to this version's schema, and update its published results.
 
     Raises:
-        As :func:`harness.store.schema.migrate`.
+        StoreError: see :func:`harness.store.schema.migrate`.
+        StorageError: the disk has no room for the copy of an older store.
     """
     migrate(db, path)
     columns = ", ".join(COLUMNS["published"])
@@ -372,7 +383,7 @@ def prepare(db: Connection, path: Path) -> None:
 
 
 def _failure_of(run: Row) -> str:
-    """Id of the failure that a complete run would mend."""
+    """Return the id of the failure that a complete run mends."""
     return failure_id(run["task"], run["split"], run["name"], run["seed"], run["data_name"])
 
 
@@ -382,15 +393,15 @@ def _published_rows() -> list[tuple[Any, ...]]:
 
 
 def stored_record(store: Store, run_id: str) -> tuple[RunRecord, Path] | None:
-    """The record with its statistics, and the run's folder; ``None`` if the store has no such run.
+    """Return a run's record with its statistics, and its folder; ``None`` for an unknown run.
 
     Raises:
         StoreError: the store can't be read.
     """
     with store.at_once() as held:
-        found = held.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
-        if found.empty:
+        rows = held.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
+        if rows.empty:
             return None
         statistics = {name: held.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
     scored = {name: videos for name, videos in statistics.items() if videos}
-    return RunRecord.of(json.loads(found["record"].iloc[0]), scored), Path(found["folder"].iloc[0])
+    return RunRecord.of(json.loads(rows["record"].iloc[0]), scored), Path(rows["folder"].iloc[0])

@@ -1,4 +1,4 @@
-"""What of the run folders a store lacks: made while a server did not answer, or before there was one."""
+"""Runs that a store lacks, because they were made while its server was away, or before there was a server."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ _OF_NOTE = ("created", "kind", "reason")
 
 @dataclass(frozen=True)
 class Due:
-    """What is to be recorded.
+    """Runs and failures that a store lacks.
 
     Attributes:
-        runs: that the store does not have, or has an earlier version of.
-        failures: likewise, but of runs that are complete by now.
+        runs: records and folders of runs that the store lacks, or holds in an earlier version.
+        failures: failures that the store lacks or holds in an earlier version; those of runs that are complete by now
+            are left out.
         newer: ids of runs of which the store has a newer version: somebody made them again.
-        unchanged: how many runs and failures the store has as they are.
-        left_out: why something below the folder can't be recorded.
+        unchanged: number of runs and failures that the store already has.
+        left_out: one message per file below the folder that can't be recorded, with the reason.
     """
 
     runs: tuple[tuple[RunRecord, Path], ...]
@@ -42,11 +43,12 @@ class Due:
 
 @dataclass(frozen=True)
 class _Known:
-    """What a store holds, as far as it tells versions apart, by id.
+    """The versions of runs and failures in a store, by id.
 
     Attributes:
-        runs: when it was made, and the md5 of its record.
-        points: of its curves, which come later.
+        runs: time at which a run was made, and the md5 of its record.
+        points: points of a run's curves, which may be recorded later than the run.
+        failures: time, kind and reason of a failure.
         complete: ids of the failures that these runs mend.
     """
 
@@ -57,44 +59,54 @@ class _Known:
 
 
 def due(store: Store, out: Path) -> Due:
-    """Hold every run and every failure below ``out`` against the store.
+    """Compare every run and every failure below ``out`` with the store, and return those that the store lacks.
 
     Raises:
         StoreError: the store can't be read.
     """
-    runs, unreadable = read_runs(out)
-    failures, spoilt = read_failures(out)
+    runs, unreadable_runs = read_runs(out)
+    failures, unreadable_failures = read_failures(out)
     known = _known(store)
-    complete, wanted, newer = set(known.complete), [], []
+    complete, missing_runs, newer = set(known.complete), [], []
     for record, folder in runs:
         rows = run_rows(record, folder, draws=False)
         (row,) = rows["runs"]
         complete.add(failure_id(**{key: row[key] for key in _OF_FAILURE}))
-        made = datetime.datetime.fromisoformat(row["created"])
-        there = known.runs.get(record.run_id)
+        created = datetime.datetime.fromisoformat(row["created"])
+        stored = known.runs.get(record.run_id)
         points = {tuple(point[key] for key in _OF_POINT) for point in rows["sweep_points"]}
-        same = there == (made, _md5(row["record"])) and points == known.points.get(record.run_id, set())
-        if there is not None and made < there[0]:
+        same = stored == (created, _md5(row["record"])) and points == known.points.get(record.run_id, set())
+        if stored is not None and created < stored[0]:
             newer.append(record.run_id)
         elif not same:
-            wanted.append((record, folder))
-    noted = [(f, path) for f, path in failures if f.failure_id not in complete and _unknown(f, path, known.failures)]
-    unchanged = len(runs) + len(failures) - len(wanted) - len(newer) - len(noted)
-    return Due(tuple(wanted), tuple(noted), tuple(newer), unchanged, (*unreadable, *spoilt))
+            missing_runs.append((record, folder))
+    missing_failures = [
+        (failure, path)
+        for failure, path in failures
+        if failure.failure_id not in complete and _is_missing(failure, path, known.failures)
+    ]
+    unchanged = len(runs) + len(failures) - len(missing_runs) - len(newer) - len(missing_failures)
+    left_out = (*unreadable_runs, *unreadable_failures)
+    return Due(tuple(missing_runs), tuple(missing_failures), tuple(newer), unchanged, left_out)
 
 
-def record_due(store: Store, found: Due, advance: Callable[[int], None]) -> None:
-    """Record it, some runs at a time: whatever stops this, what was recorded stays.
+def record_due(store: Store, missing: Due, advance: Callable[[int], None]) -> None:
+    """Record runs and failures that a store lacks, 20 runs per transaction: an interruption keeps the finished part.
+
+    Args:
+        store: the results store.
+        missing: runs and failures of :func:`due`.
+        advance: called with the number of runs after each transaction.
 
     Raises:
         StoreError: the store can't be written.
     """
-    for k in range(0, len(found.runs), _TOGETHER):
-        together = found.runs[k : k + _TOGETHER]
+    for k in range(0, len(missing.runs), _TOGETHER):
+        together = missing.runs[k : k + _TOGETHER]
         store.record(together)
         advance(len(together))
-    if found.failures:
-        store.record([], failures=found.failures)
+    if missing.failures:
+        store.record([], failures=missing.failures)
 
 
 def _known(store: Store) -> _Known:
@@ -115,11 +127,11 @@ def _known(store: Store) -> _Known:
     )
 
 
-def _unknown(failure: Failure, path: Path, known: dict[str, tuple[Any, ...]]) -> bool:
-    """Whether the store has no such note, or an earlier one."""
+def _is_missing(failure: Failure, path: Path, known: dict[str, tuple[Any, ...]]) -> bool:
+    """Return True for a failure that the store lacks, or holds in an earlier version."""
     row: Row = failure_row(failure, path)
-    made, there = datetime.datetime.fromisoformat(row["created"]), known.get(failure.failure_id)
-    return there is None or (made >= there[0] and there != (made, row["kind"], row["reason"]))
+    created, stored = datetime.datetime.fromisoformat(row["created"]), known.get(failure.failure_id)
+    return stored is None or (created >= stored[0] and stored != (created, row["kind"], row["reason"]))
 
 
 def _md5(text: str) -> str:

@@ -18,15 +18,16 @@ from harness.system.counts import counted
 from harness.tables.table import Column, Table, records
 
 NAME_TITLES = {True: "Solution, or team and system", False: "Solution"}
-"""What stands above the names, with published results among them or without."""
+"""Title of the column of names, by the presence of published results."""
 
 
 def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) -> Table:
-    """Return entries in their order, with the columns that are filled for any of them.
+    """Return the table of entries in their order, with the columns that any of them fills.
 
     Args:
-        entries: of a :class:`harness.board.board.Board`, filtered or not.
-        notes: of the same board, on what is left out; without any, the board's data set has one version of its labels.
+        entries: all or some entries of a :class:`harness.board.board.Board`.
+        view: subject of the board.
+        notes: the board's notes on parts that are left out; they are empty if its labels have a single version.
     """
     published = bool((entries["kind"] != RUN).any())
     cells = _cells(entries, view)
@@ -48,28 +49,28 @@ def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) ->
 
 
 def tables_of(board: Board, *, named: bool = False) -> list[Table]:
-    """Return a board's table with all that is to be known of it, and published results that stand apart as another.
+    """Return a board's table with its notes, and another table for published results that stand apart.
 
     Args:
-        board: of a store.
-        named: whether the runs' short ids and dates stand in columns of their own, before all that is spare.
+        board: board of a store.
+        named: add columns with the runs' short ids and dates, before all dispensable columns.
     """
     view, labels = board.view, board.ranking.labels if board.ranking else ""
     elsewhere = [
         f"{counted(number, 'run')} on the same labels {labels}: under the data set {name}."
         for name, number in board.elsewhere.items()
     ]
-    found = []
+    tables = []
     if len(board.entries):
         table = board_table(board.entries, view, board.notes)
         table = with_names(table, board.entries) if named else table
         size = f" ({board.ranking.size})" if board.ranking else ""
         best = [sentence] if (sentence := leader(board.entries)) else []
-        found.append(replace(table, title=table.title + size, notes=(*best, *elsewhere, *table.notes)))
+        tables.append(replace(table, title=table.title + size, notes=(*best, *elsewhere, *table.notes)))
     if view.verified and len(board.reference):
         table = board_table(board.reference, view)
-        found.append(replace(table, title=f"{table.title}, published results", notes=(board.apart, *table.notes)))
-    return found
+        tables.append(replace(table, title=f"{table.title}, published results", notes=(board.apart, *table.notes)))
+    return tables
 
 
 def with_names(table: Table, entries: pd.DataFrame) -> Table:
@@ -163,7 +164,7 @@ def _cells(entries: pd.DataFrame, view: View) -> pd.DataFrame:
 
 
 def _rank_interval(low: float | None, high: float | None) -> str | None:
-    """Return ``2 to 5``, ``3`` where both ends are the same, ``None`` for unknown ends."""
+    """Return ``2 to 5``, or ``3`` for equal ends, or ``None`` for unknown ends."""
     return None if pd.isna(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
 
 
@@ -175,7 +176,7 @@ def _spread(seed: float | None, seeds: float, sd: float | None) -> str | None:
 
 
 def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
-    """What a reader of the table alone must know."""
+    """Return the notes that explain the table to a reader who sees it alone."""
     notes = []
     if entries["low"].notna().any():
         drawn = "whole videos" if unit_of(entries) == "video" else "persons, all videos of a person at once"

@@ -21,7 +21,7 @@ _A_MINUS_B = Column("difference", "A - B", "signed")
 
 
 def scores_table(comparison: Comparison) -> Table:
-    """A row a score of both runs, with the paired difference."""
+    """Return one row per score of both runs, with the paired difference."""
     p = comparison.p_value
     notes = [
         f"{comparison.verdict}.",
@@ -106,7 +106,7 @@ def several_table(several: SeveralComparisons, data_name: str = "") -> Table:
 
 
 def videos_table(comparison: Comparison) -> Table:
-    """A row a video, what moves the difference most first."""
+    """Return one row per video, the largest effect on the difference first."""
     measure = measure_alone(metric_for(comparison.task))
     alone: str = {"mean_absolute_error": " error", "accuracy": " right"}.get(measure, " alone")
     kind: Kind = "whole" if measure == "accuracy" else "number"
@@ -125,22 +125,26 @@ def videos_table(comparison: Comparison) -> Table:
 
 
 def settings_table(a: str, b: str, settings: Sequence[Setting]) -> Table:
-    """A row a setting that differs.
+    """Return one row per setting that differs.
 
     Args:
-        a, b: ids of the runs.
+        a: id of the first run.
+        b: id of the second run.
+        settings: the settings.
     """
     columns = (Column("kind", "Of"), Column("name", "Setting"), Column("a", "A"), Column("b", "B"))
     return Table(f"What differs, A: {a}; B: {b}", columns, tuple(map(vars, settings)))
 
 
-def beyond_table(a: str, b: str, found: Beyond) -> Table:
-    """Scores of a run beside a published number's: no interval.
+def beyond_table(a: str, b: str, comparison: Beyond) -> Table:
+    """Return the scores of a run beside a published number's, without an interval.
 
     Args:
-        a, b: what both are called.
+        a: name of the first side.
+        b: name of the second side.
+        comparison: scores and differences of both sides.
     """
     columns = (Column("score", "Score"), Column("a", "A", "number"), Column("b", "B", "number"), _A_MINUS_B)
     notes = ("A published number comes without its predictions, so there is no interval.",)
-    objection = (found.objection,) if found.objection else ()
-    return Table(f"A: {a}; B: {b}", columns, records(found.rows), notes=(*objection, *notes))
+    objection = (comparison.objection,) if comparison.objection else ()
+    return Table(f"A: {a}; B: {b}", columns, records(comparison.rows), notes=(*objection, *notes))

@@ -1,4 +1,4 @@
-"""The Papers page's tables: a paper's rows with ours beside them, and what each ingredient adds."""
+"""The tables of the Papers page: a paper's rows with our runs beside them, and the gain of each ingredient."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ Row = dict[str, Any]
 
 
 def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> list[Row]:
-    """A row a row of the paper's table, plain values; what there is none of is ``None``.
+    """Return one row of plain values per row of the paper's table; missing values are ``None``.
 
     Args:
-        data_name: that ours is on. Ours on other data than the paper's, or on labels that may be other ones, is not
-            subtracted.
+        table: the paper's table.
+        rows: its rows with our runs.
+        data_name: data set of our runs. The difference is left out for runs on other data than the paper's, and for
+            labels that may differ from the paper's.
     """
-    found: list[Row] = []
+    lines: list[Row] = []
     for row in rows:
         ours, constants = row.ours, row.constants
         comparable = ours is not None and row.paper is not None and data_name == table.on and not row.apart
@@ -45,8 +47,8 @@ def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> lis
         for key in table.targets:
             line["paper " + key[1]] = row.printed.values.get(key)
             line["ours " + key[1]] = ours and ours.targets.get(key)
-        found.append(line)
-    return found
+        lines.append(line)
+    return lines
 
 
 def state_of(row: Beside, table: PaperTable) -> str:
@@ -75,7 +77,7 @@ _LONGEST_REASON = 200
 
 
 def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Table:
-    """A paper's table with ours beside it, to be exported."""
+    """Return a paper's table with our runs beside it, for export."""
     title = score_title(table.metric)
     columns = [
         Column("system", "System"),
@@ -114,33 +116,33 @@ def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Ta
 
 
 def ingredient_name(added: str, removed: str = "") -> str:
-    """``smoothing``, ``best thresholds in place of threshold 0.5``."""
+    """Return an ingredient's name: ``smoothing``, or ``best thresholds in place of threshold 0.5``."""
     words = [INGREDIENTS.get(name, (name,))[0] for name in (added, removed) if name]
     return " in place of ".join(words)
 
 
-def ingredient_rows(found: Ingredients) -> list[Row]:
-    """A row an ingredient: mean, least and most that it adds, and what our runs gain by the same."""
+def ingredient_rows(ingredients: Ingredients) -> list[Row]:
+    """Return one row per ingredient: its mean, least and largest gain, and the gain of our runs over the same pairs."""
     lines: list[Row] = []
-    for gain in found.listed:
-        own, values = found.own(gain.steps), [step.gain for step in gain.steps]
+    for gain in ingredients.listed:
+        our_gain, values = ingredients.own(gain.steps), [step.gain for step in gain.steps]
         lines.append(
             {
                 "ingredient": ingredient_name(gain.added, gain.removed),
                 "what": "in place of another" if gain.removed else "put on top",
                 "pairs": len(values),
-                "paper": gain.mean if found.printed else None,
-                "least": min(values) if found.printed else None,
-                "most": max(values) if found.printed else None,
-                "ours": own and own.gain,
-                "interval": own and own.interval,
-                "own_pairs": own.pairs if own else 0,
+                "paper": gain.mean if ingredients.printed else None,
+                "least": min(values) if ingredients.printed else None,
+                "most": max(values) if ingredients.printed else None,
+                "ours": our_gain and our_gain.gain,
+                "interval": our_gain and our_gain.interval,
+                "own_pairs": our_gain.pairs if our_gain else 0,
             }
         )
     return lines
 
 
-def ingredient_table(title: str, found: Ingredients) -> Table:
+def ingredient_table(title: str, ingredients: Ingredients) -> Table:
     """Return the gain of each ingredient: in the paper, and of our runs."""
     columns = [
         Column("ingredient", "Ingredient"),
@@ -150,16 +152,19 @@ def ingredient_table(title: str, found: Ingredients) -> Table:
         Column("least", "Least", "signed", digits=4),
         Column("most", "Most", "signed", digits=4),
         Column("ours", "Ours, mean", "signed", digits=4),
-        Column("interval", f"95 % by {found.unit}", "interval", digits=4),
+        Column("interval", f"95 % by {ingredients.unit}", "interval", digits=4),
         Column("own_pairs", "Pairs run", "whole"),
     ]
     notes = ("Pairs: rows that differ in nothing else. Means over pairs.",)
     return Table(
-        f"{title}: what each ingredient adds", _of_gains(columns, found), tuple(ingredient_rows(found)), notes=notes
+        f"{title}: what each ingredient adds",
+        _of_gains(columns, ingredients),
+        tuple(ingredient_rows(ingredients)),
+        notes=notes,
     )
 
 
-def step_table(title: str, found: Ingredients) -> Table:
+def step_table(title: str, ingredients: Ingredients) -> Table:
     """Return every pair of rows that differ in one ingredient, the largest gain first."""
     columns = [
         Column("ingredient", "Ingredient"),
@@ -167,33 +172,33 @@ def step_table(title: str, found: Ingredients) -> Table:
         Column("after", "To"),
         Column("paper", "Paper", "signed", digits=4),
         Column("ours", "Ours", "signed", digits=4),
-        Column("interval", f"95 % by {found.unit}", "interval", digits=4),
+        Column("interval", f"95 % by {ingredients.unit}", "interval", digits=4),
     ]
-    return Table(f"{title}: pairs", _of_gains(columns, found), tuple(step_rows(found)))
+    return Table(f"{title}: pairs", _of_gains(columns, ingredients), tuple(step_rows(ingredients)))
 
 
-def _of_gains(columns: Sequence[Column], found: Ingredients) -> tuple[Column, ...]:
-    """Return the columns; the paper's, or ours, are left out where all of them are empty."""
-    missing = [] if found.printed else ["paper", "least", "most"]
-    missing += [] if found.ours else ["ours", "interval", "own_pairs"]
+def _of_gains(columns: Sequence[Column], ingredients: Ingredients) -> tuple[Column, ...]:
+    """Return the columns without the paper's, or ours, if these are empty."""
+    missing = [] if ingredients.printed else ["paper", "least", "most"]
+    missing += [] if ingredients.ours else ["ours", "interval", "own_pairs"]
     return tuple(column for column in columns if column.key not in missing)
 
 
-def step_rows(found: Ingredients) -> list[Row]:
-    """A row a pair, the largest gain first; ``runs`` is one of ours before and one after, if there are such."""
-    pairs = [(gain, step) for gain in found.listed for step in gain.steps]
+def step_rows(ingredients: Ingredients) -> list[Row]:
+    """Return one row per pair, the largest gain first; ``runs`` holds ids of our runs before and after, or ``None``."""
+    pairs = [(gain, step) for gain in ingredients.listed for step in gain.steps]
     lines: list[Row] = []
     for gain, step in sorted(pairs, key=lambda pair: -pair[1].gain):
-        own = found.own([step])
+        our_gain = ingredients.own([step])
         lines.append(
             {
                 "ingredient": ingredient_name(gain.added, gain.removed),
                 "before": step.before.name,
                 "after": step.after.name,
-                "paper": step.gain if found.printed else None,
-                "ours": own and own.gain,
-                "interval": own and own.interval,
-                "runs": own and tuple(found.ours[end.key].run_ids[0] for end in (step.before, step.after)),
+                "paper": step.gain if ingredients.printed else None,
+                "ours": our_gain and our_gain.gain,
+                "interval": our_gain and our_gain.interval,
+                "runs": our_gain and tuple(ingredients.ours[end.key].run_ids[0] for end in (step.before, step.after)),
             }
         )
     return lines

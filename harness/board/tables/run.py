@@ -79,7 +79,7 @@ _UNITS_NOTE = "Every action unit of a frame counts as a decision."
 
 
 def run_tables(record: RunRecord) -> dict[str, Table]:
-    """The run's tables by name; those that the record has nothing for are left out."""
+    """Return the run's tables by name; empty tables are left out."""
     tables = {
         "classes": class_table(record),
         "confusion": confusion_table(record),
@@ -254,7 +254,7 @@ def step_table(record: RunRecord) -> Table:
 
 
 def class_table(record: RunRecord) -> Table:
-    """A row a class, unit or dimension."""
+    """Return one row per class, unit or dimension."""
     rows = target_rows(record)
     head = record.score() or {}
     score = {"mean_ccc": "ccc", "mean_pearson": "pearson"}.get(head.get("metric", ""), "f1")
@@ -293,7 +293,7 @@ def confusion_table(record: RunRecord) -> Table:
 
 
 def video_table(record: RunRecord) -> Table:
-    """A row a video, the worst first."""
+    """Return one row per video, the worst first."""
     rows = video_rows(record)
     if len(rows) and record.task in TASKS and TASKS[record.task].level == "video":
         return _single_rows_table(record, rows, TASKS[record.task])
@@ -330,7 +330,7 @@ def settings_table(record: RunRecord) -> Table:
 
 
 def setting_text(value: Any) -> str:
-    """A setting's value as text: plain where it is, JSON where it is a list."""
+    """Return a setting's value as text: a text unchanged, other values as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

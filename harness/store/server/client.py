@@ -1,7 +1,6 @@
-"""A store that a server holds: short sessions over Quack, DuckDB's own protocol.
+"""Client of a store's server: short sessions over Quack, DuckDB's own protocol.
 
-Each request is whole in itself, and a transaction is one request: a server keeps what a client that was killed left
-open for as long as it runs.
+Each transaction is one request. The server would keep an open transaction of a killed client for as long as it runs.
 """
 
 from __future__ import annotations
@@ -29,20 +28,26 @@ _LONGEST = 30
 
 
 class Session:
-    """What runs SQL on the server; see :class:`harness.store.interface.Connection`."""
+    """Connection to a server, which runs SQL there; see :class:`harness.store.interface.Connection`.
+
+    Args:
+        client: DuckDB in this process, which the server is attached to.
+        name: name by which the server is attached.
+    """
 
     def __init__(self, client: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Store client and name."""
         self._client, self._name = client, name
 
     def execute(self, query: str, parameters: Sequence[str] = (), /) -> Rows:
-        """Run one statement, or several with ``;`` between them: the rows are the last one's."""
+        """Run one statement, or several separated by ``;``, and return the rows of the last one."""
         if parameters:
-            given = ", ".join(f"{literal(value)}->>'$'" for value in parameters)
-            query = f"PREPARE asked AS {query};\nEXECUTE asked({given})"
+            arguments = ", ".join(f"{literal(value)}->>'$'" for value in parameters)
+            query = f"PREPARE asked AS {query};\nEXECUTE asked({arguments})"
         try:
             rows: Rows = self._client.execute(f"FROM quack_query_by_name({quoted(self._name)}, {quoted(query)})")
         except duckdb.Error as error:
-            if "does not exist!" in str(error):  # the server's errors come as text, all of one class
+            if "does not exist!" in str(error):  # all of the server's errors arrive as one class
                 raise duckdb.CatalogException(str(error)) from None
             raise
         return rows
@@ -50,14 +55,15 @@ class Session:
 
 @contextlib.contextmanager
 def session(address: StoreAddress, *, patience: float) -> Iterator[Session]:
-    """A session that ends with the block.
+    """Open a session with a server; it ends with the block.
 
     Args:
+        address: address of the server.
         patience: seconds to wait for each answer, but at most 30.
 
     Raises:
-        StoreUnreachableError: nobody answers there.
-        StoreError: somebody else does, or a wrong token, or a statement that is wrong.
+        StoreUnreachableError: the server is absent or silent.
+        StoreError: another program answers, the token is wrong, or a statement is wrong.
         UsageError: no token is given.
         MissingDependencyError: the extra ``team`` is not installed.
     """
@@ -84,25 +90,25 @@ def session(address: StoreAddress, *, patience: float) -> Iterator[Session]:
 
 @functools.cache
 def _client(process: int) -> duckdb.DuckDBPyConnection:
-    """The database in memory that a process's sessions go out from: extensions take half a second to load."""
+    """Return the database in memory that all sessions of a process share: its extensions load in half a second."""
     client = duckdb.connect(config={"threads": 1, "python_enable_replacements": False})
-    client.execute("SET enable_progress_bar = false")  # a slow disk's, on the way to the extensions
+    client.execute("SET enable_progress_bar = false")  # extensions on a slow disk would show one
     load_extensions(client)
-    client.execute("SET GLOBAL http_retries = 0")  # who was not answered can't know what was done
-    # what it talks to is this process: libcurl would ask the proxy that the environment names even so
+    client.execute("SET GLOBAL http_retries = 0")  # a request without an answer may have changed the store
+    # DuckDB talks to this process only, but libcurl would send that through the proxy that the environment names
     client.execute("SET GLOBAL httpfs_client_implementation = 'httplib'")
     client.execute("SET GLOBAL http_proxy = ''")
     return client
 
 
 def explained(address: StoreAddress, error: duckdb.Error) -> AbawError:
-    """The project's error for one of DuckDB's, or of the server's DuckDB."""
-    found = str(error).splitlines()[0][:300]
-    text = found.lower()
+    """Return the project's error for one of DuckDB here or in the server."""
+    message = str(error).splitlines()[0][:300]
+    text = message.lower()
     if "authentication failed" in text:
         do = f"Ask whoever serves the store for its token; it goes into {TOKEN}, or into the file named in {TOKEN_FILE}"
         return StoreError("the store's server does not take this token", where=address, do=do)
     if any(phrase in text for phrase in _CONFLICTS):
         do = "Run the same command again"
-        return ConflictError("others keep changing the same runs", where=address, found=found, do=do)
-    return StoreError("the results store can't be used", where=address, found=found)
+        return ConflictError("others keep changing the same runs", where=address, found=message, do=do)
+    return StoreError("the results store can't be used", where=address, found=message)

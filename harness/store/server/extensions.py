@@ -10,14 +10,14 @@ import duckdb
 from harness.errors import MissingDependencyError, install_command
 
 TEAM = ("httpfs", "quack")
-"""In the order in which they must be loaded."""
+"""Names of the extensions, in the order in which they must be loaded."""
 
 
 def load_extensions(db: duckdb.DuckDBPyConnection) -> None:
-    """Load what it takes to serve a store or to use a served one. DuckDB checks its makers' signature in any case.
+    """Load DuckDB's extensions that serve a store and use a served one. DuckDB checks their signatures.
 
     Raises:
-        MissingDependencyError: an extension is neither in a package nor where DuckDB looks.
+        MissingDependencyError: an extension is missing from the Python packages and from DuckDB's own folder.
     """
     for name in TEAM:
         packaged = _packaged(name)
@@ -36,7 +36,7 @@ def load_extensions(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _packaged(name: str) -> Path | None:
-    """The extension's file in its package, where that is installed and made for this DuckDB."""
+    """Return the extension's file in its Python package; ``None`` unless a package for this DuckDB is installed."""
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     if spec is None or spec.origin is None:
         return None
@@ -45,7 +45,7 @@ def _packaged(name: str) -> Path | None:
 
 
 def _load_by_name(db: duckdb.DuckDBPyConnection, name: str) -> None:
-    """What DuckDB has installed, else what it can get by itself."""
+    """Load an extension from DuckDB's own folder, or let DuckDB download it."""
     try:
         db.execute(f"LOAD {name}")
     except duckdb.Error:

@@ -1,7 +1,7 @@
-"""What lies between DuckDB's Quack and a server elsewhere: time limits, certificates, and words for what goes wrong.
+"""The relay between DuckDB's Quack and a server elsewhere: time limits, certificates, and distinct error messages.
 
-Quack 1.5.5 waits for an answer without end, whatever ``http_timeout`` says, and has one word for all that can go wrong.
-So it talks to this, in the same process, which passes each request on.
+Quack 1.5.5 waits for an answer without end, whatever ``http_timeout`` says, and has one message for all errors.
+Therefore Quack talks to a relay in the same process, which passes each request on.
 """
 
 from __future__ import annotations
@@ -23,33 +23,37 @@ _LATER = "Nothing is lost, runs are whole in their folders. When it is back, rec
 
 
 class Relay:
-    """A port of this process, while the block runs, that is a server's.
+    """A port of this process that passes requests on to a server while the block runs.
 
     Args:
-        seconds: that the server may be silent.
+        address: address of the server.
+        seconds: longest time that the server may be silent.
 
     Attributes:
-        trouble: what went wrong first, if anything did; nothing is passed on from then on.
+        trouble: the first error; after it no request is passed on.
     """
 
     def __init__(self, address: StoreAddress, seconds: float) -> None:
+        """Open the port; it accepts connections from the start of the block."""
         self.address, self.seconds = address, seconds
         self.trouble: StoreError | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
 
     @property
     def uri(self) -> str:
-        """What Quack is to talk to."""
+        """The relay's address in the form that Quack takes."""
         return f"quack:127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
+        """Accept connections from now on."""
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake who waits for connections
+        """Close the port."""
+        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread that accepts connections
         self._listener.close()
 
     def _accept(self) -> None:
@@ -65,7 +69,7 @@ class Relay:
             _Requests(connection, place, self)  # type: ignore[arg-type]
 
     def connect(self) -> http.client.HTTPConnection:
-        """To the server; nothing is sent yet."""
+        """Return a connection to the server; it opens with the first request."""
         host, port = self.address.host, self.address.port
         if self.address.tls:
             return http.client.HTTPSConnection(host, port, timeout=self.seconds, context=ssl.create_default_context())
@@ -73,7 +77,7 @@ class Relay:
 
 
 class _Requests(BaseHTTPRequestHandler):
-    """The requests that come over one connection, each passed on over one to the server."""
+    """The requests of one connection from Quack, which are passed on over one connection to the server."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -89,7 +93,7 @@ class _Requests(BaseHTTPRequestHandler):
         super().finish()
 
     def do_POST(self) -> None:
-        """Pass a request on, and its answer back."""
+        """Pass a request on to the server, and its answer back."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.server.trouble is None:
             try:
@@ -110,7 +114,7 @@ class _Requests(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: what goes wrong becomes an error."""
+        """Log no request: errors are kept in ``trouble``."""
 
 
 def _no_answer(address: StoreAddress, error: Exception) -> StoreError:
@@ -121,23 +125,23 @@ def _no_answer(address: StoreAddress, error: Exception) -> StoreError:
     if isinstance(error, ssl.SSLError):
         do = "If it is meant to speak without encryption, on a network that you trust, write quack+http: for quack:"
         return StoreError("the store's server speaks no TLS", where=address, found=error.reason, do=do)
-    found: object = error.strerror if isinstance(error, OSError) else None
+    cause: object = error.strerror if isinstance(error, OSError) else None
     if isinstance(error, TimeoutError):
-        found = "no answer in time"
-    elif found is None:
-        found = error if str(error) else type(error).__name__
-    return StoreUnreachableError("the store's server does not answer", where=address, found=found, do=_LATER)
+        cause = "no answer in time"
+    elif cause is None:
+        cause = error if str(error) else type(error).__name__
+    return StoreUnreachableError("the store's server does not answer", where=address, found=cause, do=_LATER)
 
 
 def _wrong_answer(address: StoreAddress, answer: http.client.HTTPResponse) -> StoreError | None:
-    kind, found = answer.headers.get("Content-Type", "nothing"), f"HTTP {answer.status} {answer.reason}"
+    kind, status = answer.headers.get("Content-Type", "nothing"), f"HTTP {answer.status} {answer.reason}"
     if answer.status in _AWAY:
         what = "there is a proxy, but the store's server behind it does not answer"
-        return StoreUnreachableError(what, where=address, found=found, do=_LATER)
+        return StoreUnreachableError(what, where=address, found=status, do=_LATER)
     if answer.status == _TOO_LARGE:
         do = "Let the proxy before the store's server pass on requests of 256 MB"
-        return StoreError("a proxy refuses what is recorded as too large", where=address, found=found, do=do)
+        return StoreError("a proxy refuses what is recorded as too large", where=address, found=status, do=do)
     if answer.status != 200 or "duckdb" not in kind:
         do = "Is this the address that abaw store serve prints?"
-        return StoreError("no results store is served here", where=address, found=f"{found}, {kind}", do=do)
+        return StoreError("no results store is served here", where=address, found=f"{status}, {kind}", do=do)
     return None

@@ -30,10 +30,10 @@ _LOOK = 5.0
 _RELEASE = 1.0
 _FULL = 5.0
 _SETTINGS = (
-    # as DuckDB has them: who commits first writes to the log beside the file, which takes half the time
+    # DuckDB's defaults: a commit first writes to the log beside the file, which takes half the time
     "SET checkpoint_threshold = '16MB'",
     "SET auto_checkpoint_skip_wal_threshold = 100000",
-    "SET enable_external_access = false",  # who has the token gets at this store, and at no other file of the machine
+    "SET enable_external_access = false",  # the token opens this store, and no other file of the machine
     "SET lock_configuration = true",
 )
 
@@ -42,7 +42,7 @@ _MEMORY = 2048  # MB
 
 
 def usual_memory() -> int:
-    """Return the memory in MB that DuckDB may take unless told otherwise: 2,048, but at most half of the machine's."""
+    """Return the default limit of DuckDB's memory in MB: 2,048, but at most half of the machine's memory."""
     try:
         half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 21
     except (AttributeError, OSError, ValueError):  # Windows does not tell
@@ -52,12 +52,12 @@ def usual_memory() -> int:
 
 @dataclass(frozen=True)
 class Limits:
-    """What clients may take of the machine. Who exceeds a limit has the server start again, within seconds.
+    """Limits of the clients' share of the machine. The server starts again, within seconds, when one is exceeded.
 
     Attributes:
-        memory: bytes that DuckDB may take for all queries; nothing is written to temporary files beyond that.
-        query_seconds: that one query may take; clients of this package wait for 30 at most.
-        clients: sessions that may be open, those of clients that were killed among them.
+        memory: bytes that DuckDB may take for all queries; it writes no temporary files beyond that.
+        query_seconds: longest time of one query in seconds; clients of this package wait for 30 at most.
+        clients: largest number of open sessions, including those of killed clients.
     """
 
     memory: int = _MEMORY << 20
@@ -66,7 +66,7 @@ class Limits:
 
     @property
     def resident(self) -> int:
-        """Bytes that the process may take: what DuckDB does not count comes on top."""
+        """Limit of the process's memory in bytes: DuckDB's, half of that again, and 1 GiB that DuckDB can't count."""
         return self.memory + self.memory // 2 + (1 << 30)
 
 
@@ -77,14 +77,23 @@ def serving(
     token: str,
     limits: Limits = Limits(),
 ) -> Iterator[Connection]:
-    """Serve a store while the block runs, on any of this machine's addresses, unencrypted; then put all into its file.
+    """Serve a store, unencrypted, while the block runs; then write all data into its file.
 
-    A store of an earlier version is first brought up to this version's schema.
+    A store of an earlier version is first migrated to this version's schema.
+
+    Args:
+        path: the store's file; a missing one is made.
+        address: one of this machine's addresses.
+        token: password that clients must send.
+        limits: limits of the clients' share of the machine.
+
+    Yields:
+        The store's connection.
 
     Raises:
-        UsageError: the address can't be listened on.
+        UsageError: the address belongs to another machine or is in use.
         StoreBusyError: another process holds the file.
-        StoreError: not a results store.
+        StoreError: the file is not a results store.
         MissingDependencyError: the extra ``team`` is not installed.
     """
     check_free(address)
@@ -112,18 +121,18 @@ def until(
     limits: Limits,
     alive: Callable[[], None] = lambda: None,
 ) -> None:
-    """Wait to be told to stop.
+    """Wait until the server is to stop, and check the limits twice per second.
 
     Args:
-        stopped: waits so many seconds, and returns at once when the server is to stop; says whether it is.
+        stopped: function that waits so many seconds. It returns True, at once, when the server is to stop.
         db: the store's connection.
-        address: that the store is served at.
-        limits: of clients.
-        alive: called after each look that found all well.
+        address: address at which the store is served.
+        limits: limits of the clients' share of the machine.
+        alive: called after each check.
 
     Raises:
         LimitExceededError: a client took too much, or stopped the server.
-        StoreError: the database can't go on, as when the disk is full.
+        StoreError: the database can't go on, for example because the disk is full.
     """
     looked = well = time.monotonic()
     while not stopped(_PULSE):
@@ -155,7 +164,7 @@ def _check_limits(db: Connection, address: StoreAddress, limits: Limits) -> None
 
 
 def _resident() -> int:
-    """Return the bytes of memory that this process takes; 0 where the system does not tell."""
+    """Return the bytes of memory that this process takes; 0 on a system without ``/proc``."""
     try:
         return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
@@ -163,7 +172,7 @@ def _resident() -> int:
 
 
 def _bound_memory(limits: Limits) -> None:
-    """Let the system refuse memory far beyond the limit, which may be taken faster than it is looked at."""
+    """Let the system refuse memory far beyond the limit: between two checks, a query can take more than there is."""
     if sys.platform == "linux":
         import resource
 
@@ -173,7 +182,7 @@ def _bound_memory(limits: Limits) -> None:
 
 
 def _answers(address: StoreAddress) -> bool:
-    """Return whether a process accepts connections at an address."""
+    """Return True if a process accepts connections at an address."""
     try:
         with socket.create_connection((address.host, address.port), timeout=_PATIENCE):
             return True
@@ -184,10 +193,10 @@ def _answers(address: StoreAddress) -> bool:
 
 
 def check_free(address: StoreAddress) -> None:
-    """Make sure that an address is this machine's and that nobody listens there.
+    """Raise an error unless this machine can listen at an address.
 
     Raises:
-        UsageError: it is not, or somebody does.
+        UsageError: the address belongs to another machine, or a process listens there.
     """
     deadline = time.monotonic() + _RELEASE
     try:
@@ -198,7 +207,7 @@ def check_free(address: StoreAddress) -> None:
         if error.errno == errno.EADDRINUSE:
             # the process of a server that was killed may be about to end
             if not all(_answers(address) for _ in backoff(deadline)):
-                return  # a server that has ended: what clients had open with it lingers for a minute
+                return  # the server has ended: connections of its clients linger for a minute
             do = "Is the store served already? If not, name another --port"
             raise UsageError("somebody listens there already", where=address, do=do) from None
         if error.errno == errno.EACCES:

@@ -1,7 +1,7 @@
 """A process that keeps the store's server running: the server is a child, which is started again when it dies.
 
-Nothing inside DuckDB ends a client's query, and no limit holds against each way to fill memory. So the server may die,
-or end itself, at any time: its file is whole after that, and clients are told that the server did not answer.
+DuckDB can't end a client's query, and its limits leave some ways to fill the memory. Therefore the server may die, or
+end itself, at any time: its file is whole after that, and clients read that the server did not answer.
 """
 
 from __future__ import annotations
@@ -38,27 +38,28 @@ _OFTEN, _WITHIN = 5, 600.0
 
 
 class Reports:
-    """What a server tells its supervisor.
+    """Reports of a server to its supervisor.
 
     Args:
         pipe: descriptor to write to.
-        started: called when clients are served, where there is no supervisor to be told.
+        started: called when clients are served, for a server without a supervisor.
     """
 
     def __init__(self, pipe: int, started: Callable[[], None] = lambda: None) -> None:
+        """Store pipe and function."""
         self._pipe, self._started = pipe, started
 
     def serving(self) -> None:
-        """Say that clients are served from now on."""
+        """Report that clients are served from now on."""
         self._write(_SERVING)
         self._started()
 
     def alive(self) -> None:
-        """Say that all is well; to be said at least once a minute."""
+        """Report that the server is alive; call this at least once per minute."""
         self._write(_ALIVE)
 
     def failed(self, error: BaseException) -> None:
-        """Say what ends the server."""
+        """Report the error that ends the server."""
         kind = type(error).__name__ if isinstance(error, AbawError) else StoreError.__name__
         text = str(error) if isinstance(error, AbawError) else f"{type(error).__name__}: {error}"
         self._write(json.dumps([kind, text]))
@@ -74,18 +75,18 @@ class Reports:
 
 
 Serve = Callable[[Reports], None]
-"""Serves until told to stop."""
+"""A function that serves until the process is asked to stop."""
 
 
 @dataclass(frozen=True)
 class Death:
-    """Why a server ended without being asked.
+    """The reason for a server's end that the supervisor did not ask for.
 
     Attributes:
-        reason: in words.
-        error: the error of this project that ended it, if there was one.
-        served: whether it served before.
-        by_client: whether a client took more than its share.
+        reason: the reason in words.
+        error: the error of this project that ended the server, if there was one.
+        served: True if the server had served clients.
+        by_client: True if a client took more than its share.
     """
 
     reason: str
@@ -99,8 +100,9 @@ class _Child:
     """A server's process.
 
     Attributes:
-        reports: descriptor to read from.
-        status: as the system gives it; ``None`` while the process has not been waited for.
+        pid: id of the process.
+        reports: descriptor to read the reports from.
+        status: exit status of ``os.waitpid``; ``None`` before the wait.
     """
 
     pid: int
@@ -121,10 +123,10 @@ class _Child:
 
 
 def supervise(serve: Serve, stop: int, started: Callable[[], None], restarted: Callable[[str], None]) -> None:
-    """Keep a server running in a child process until told to stop.
+    """Keep a server running in a child process until it is asked to stop.
 
     Args:
-        serve: runs in the child.
+        serve: function that runs in the child.
         stop: file descriptor that becomes readable when the server is to stop.
         started: called once, when the server serves for the first time.
         restarted: called with the reason each time when the server serves again.
@@ -139,9 +141,9 @@ def supervise(serve: Serve, stop: int, started: Callable[[], None], restarted: C
     death: Death | None = None
     pauses, last = -1, -math.inf
     while True:
-        told = started if death is None else functools.partial(restarted, death.reason)
+        on_serving = started if death is None else functools.partial(restarted, death.reason)
         with _child(serve) as child:
-            death = _follow(child, stop, told)
+            death = _follow(child, stop, on_serving)
         if death is None:
             return
         if math.isinf(last) and death.error is not None and not death.served:
@@ -149,7 +151,7 @@ def supervise(serve: Serve, stop: int, started: Callable[[], None], restarted: C
         now = time.monotonic()
         pauses = pauses + 1 if now - last < _WITHIN else 0
         last = now
-        if not death.by_client:  # who has the token could end the server otherwise
+        if not death.by_client:  # deaths by clients don't count, or anybody with the token could end the server
             deaths.append(now)
             if len(deaths) == _OFTEN and deaths[-1] - deaths[0] < _WITHIN:
                 what = f"the store's server died {_OFTEN} times within {_WITHIN / 60:.0f} minutes"
@@ -163,7 +165,7 @@ def supervise(serve: Serve, stop: int, started: Callable[[], None], restarted: C
 
 @contextlib.contextmanager
 def _child(serve: Serve) -> Iterator[_Child]:
-    """Fork a server; it is gone when the block ends."""
+    """Fork a server, and end it with the block."""
     reports, reporting = os.pipe()
     held, holding = os.pipe()  # the latter closes when this process ends
     with warnings.catch_warnings():
@@ -186,7 +188,7 @@ def _child(serve: Serve) -> Iterator[_Child]:
 
 
 def _be_child(serve: Serve, reports: Reports, held: int) -> NoReturn:
-    """Serve, then end: nothing of the parent's runs on, whatever happens."""
+    """Serve, then end the process in any case, before it could run the parent's code."""
     code = 1
     try:
         threading.Thread(target=_end_with, args=(held,), daemon=True).start()
@@ -199,14 +201,14 @@ def _be_child(serve: Serve, reports: Reports, held: int) -> NoReturn:
 
 
 def _end_with(held: int) -> None:
-    """End this process when its parent has ended, however that came about."""
+    """End this process when its parent has ended, for any reason."""
     with contextlib.suppress(OSError):
         os.read(held, 1)
     os._exit(1)
 
 
-def _follow(child: _Child, stop: int, told: Callable[[], None]) -> Death | None:
-    """Follow a server to its end; return ``None`` where it was asked to stop and did."""
+def _follow(child: _Child, stop: int, on_serving: Callable[[], None]) -> Death | None:
+    """Follow a server to its end; return ``None`` for an end that was asked for."""
     text, asked, served, deadline = b"", False, False, time.monotonic() + _SILENCE
     failure: Death | None = None
     while True:
@@ -226,7 +228,7 @@ def _follow(child: _Child, stop: int, told: Callable[[], None]) -> Death | None:
             for line in lines:
                 if line == _SERVING.encode():
                     served = True
-                    told()
+                    on_serving()
                 elif line != _ALIVE.encode():
                     failure = _failure(line)
             deadline = deadline if asked else time.monotonic() + _SILENCE

@@ -21,24 +21,26 @@ _OTHERS = 0o077
 
 
 def given_token(file: Path | None = None) -> str | None:
-    """The token of ``file``, of the environment's, or of the file that the environment names; ``None`` without any.
+    """Return the token of ``file``, else the environment's, else that of the file that the environment names.
+
+    ``None`` is for an environment without a token.
 
     Raises:
-        UsageError: others may read the file, it can't be read, or what it holds is no token.
+        UsageError: other users may read the file, this user can't read it, or its content is malformed.
     """
     if file is not None:
         return read_token(file)
-    if own := os.environ.get(TOKEN):
-        return _checked(own, TOKEN)
+    if from_environment := os.environ.get(TOKEN):
+        return _checked(from_environment, TOKEN)
     named = os.environ.get(TOKEN_FILE)
     return read_token(Path(named).expanduser()) if named else None
 
 
 def read_token(file: Path) -> str:
-    """The token in a file that is its owner's alone.
+    """Return the token in a file that only its owner may read.
 
     Raises:
-        UsageError: it is not, or holds none.
+        UsageError: other users may read the file, or it holds no token.
     """
     try:
         mode = require_file(file).st_mode
@@ -53,10 +55,10 @@ def read_token(file: Path) -> str:
 
 
 def make_token(file: Path) -> str:
-    """A new token in a new file that only its owner can read; the one that is there, if there is one.
+    """Write a new token to a new file that only its owner can read. The token of an existing file is returned instead.
 
     Raises:
-        UsageError: what is there can't be used.
+        UsageError: the existing file holds no token, or other users may read it.
         StorageError: the folder can't be written.
     """
     token = secrets.token_urlsafe(32)
@@ -80,24 +82,23 @@ def _checked(text: str, where: str) -> str:
 
 
 def check_owner(address: StoreAddress, file: Path, *, near: bool) -> None:
-    """Make sure that the token in the environment belongs to a server that a settings file names.
+    """Raise an error unless the token in the environment may go to the server that a settings file names.
 
-    A token belongs to the servers that it was sent to before. A settings file may come with somebody's project, so that
-    the file can't make an address one of these. A token that was never sent anywhere goes to the server that a near
-    file names.
+    A token may go to the servers that took it before. A settings file can come with a stranger's project; therefore
+    the file alone can't add a server to these. A token that was never sent may go to the server that a near file names.
 
     Args:
-        address: that the file names.
+        address: address that the file names.
         file: the settings file.
-        near: whether the file lies in the working folder, or below the user's home.
+        near: True for a file in the working folder, or below the user's home.
 
     Raises:
-        UsageError: the token was only sent to other servers; or nowhere, and the file is far.
+        UsageError: only other servers took the token; or no server did, and the file is far.
     """
     try:
         token = given_token()
     except UsageError:
-        return  # said where the token is needed
+        return  # the code that needs the token raises this error
     if token is None:
         return
     known = _owners(token)
@@ -113,7 +114,7 @@ def check_owner(address: StoreAddress, file: Path, *, near: bool) -> None:
 
 
 def remember_owner(address: StoreAddress, token: str) -> None:
-    """Remember that a token was sent to a server that took it. Without a folder for settings nothing is remembered."""
+    """Remember that a server took a token, if the user has a folder for settings."""
     known, path = _owners(token), _owners_file()
     if path is None or str(address) in known:
         return
@@ -142,10 +143,10 @@ def _owners_file() -> Path | None:
 
 
 def _read_owners(path: Path) -> tuple[str, dict[str, list[str]]]:
-    """Return the salt, and addresses by digest of the token: the file holds no token."""
+    """Return the salt, and the servers' addresses by digest of the token: the file holds no token."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        owners = {str(key): [str(address) for address in found] for key, found in content["servers"].items()}
+        owners = {str(key): [str(address) for address in addresses] for key, addresses in content["servers"].items()}
         return str(content["salt"]), owners
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return secrets.token_hex(16), {}
