@@ -1,1 +1,1 @@
-"""The Streamlit app. Reads the results store; computes nothing that the store could hold."""
+"""Streamlit app that shows the results store. The store holds all that it can; the app computes the rest."""

@@ -7,10 +7,10 @@ import streamlit as st
 from leaderboard.screens.links import all_pages
 
 st.set_page_config(layout="wide")
-# Streamlit leaves a hand's width empty at the top, of which its own bar covers 3.75, and a thumb's at the sides, which
-# a wide table can do with. A link begins where the text around it does, and none looks chosen that leads to another run
-# on the same page. Streamlit's own CSV would make a formula of a name that begins as one: ours are beside the tables
-# (fixed text, nothing of the user's)
+# Streamlit leaves 6rem empty at the top, of which its own bar covers 3.75rem, and wide margins, which a wide table can
+# use. A link is aligned with the text around it; a link to another run on the same page must not look selected.
+# Streamlit's own CSV would turn a name that begins like a formula into one: our exports stand beside the tables (fixed
+# text, without anything that a user wrote)
 st.html(
     "<style>[data-testid='stMainBlockContainer'] { padding: 4.25rem min(2.5rem, 4vw) 5rem; }"
     "[data-testid='stMain'] [data-testid='stPageLink-NavLink'] { margin-left: -0.5rem; }"
@@ -34,14 +34,14 @@ st.html(
     "[data-testid='stApp'] [data-testid='stCaptionContainer'],"
     " [data-testid='stApp'] [data-testid='stCaptionContainer'] p { color: inherit; opacity: 0.9; }"
     "[data-baseweb='select'] > div > div > div:not(:has(*)), ::placeholder { color: inherit !important; opacity: 0.9; }"
-    # what is chosen in a list: white on the dark theme's accent would be too pale to read
+    # selected values of a list: white on the dark theme's accent would be too pale to read
     "[data-baseweb='tag'] { background-color: rgba(128, 128, 128, 0.2) !important; color: inherit !important; }"
     "[data-baseweb='tag'] * { color: inherit !important; }"
     "[data-testid='stCode'] .token { color: inherit !important; }"
     ":focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }</style>"
 )
-# what screen readers and keyboards miss in Streamlit's own frame: where the page is, which part is its menu, and a way
-# to scroll a long line of code; an attribute that its sidebar may not have (fixed text, nothing of the user's)
+# Streamlit's own frame lacks roles for the page and its menu, which screen readers need, and a way to scroll a long
+# line of code by keyboard; its sidebar has an attribute that its role forbids (fixed text, nothing that a user wrote)
 st.html(
     """<script>
     (() => {

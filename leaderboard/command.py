@@ -27,13 +27,13 @@ _NAME = re.compile(r"[\w.:-]+")
 
 @dataclass(frozen=True)
 class Plan:
-    """How the app is to be served.
+    """Settings with which the app is served.
 
     Attributes:
-        options: of Streamlit, by their dotted names.
+        options: Streamlit's options by dotted name.
         names: host names that the server answers to.
         everywhere: also answer to any address of this machine at which a request arrives.
-        browse: address to open in a browser once the server runs; ``None`` for none.
+        browse: address to open in a browser once the server runs; ``None`` opens no browser.
     """
 
     options: Mapping[str, Any]
@@ -99,31 +99,33 @@ def leaderboard(
 
         click.echo(f"{write_bundle(open_store(settings), bundle)}: the boards of {settings.store}")
         return
-    own = check_address(host, port)
+    is_local = check_address(host, port)
     for name in names:
         if not _NAME.fullmatch(name.strip("[]")):
             raise UsageError("not a host name", found=repr(name), expected="such as board.lab.example")
     click.echo(f"Leaderboard of {settings.store}: {address(host, port)}  (stop with Ctrl-C)")
-    if not own:
+    if not is_local:
         click.echo(f"Everyone who reaches {host} can read it, run folders' paths included: there is no password.")
         answered = ", ".join([*own_names(host, names), *(["any address of this machine"] * listens_everywhere(host))])
         click.echo(f"It answers to the host names {answered}. Others are refused; to add one: --name HOST")
     place = settings.store if isinstance(settings.store, StoreAddress) else settings.store.resolve()
     environment = {**os.environ, "ABAW_STORE": str(place), "ABAW_OUT": str(settings.out.resolve())}
-    if not own:
+    if not is_local:
         environment["ABAW_LEADERBOARD_SHARED"] = "1"
     if settings.data is not None:
         environment["ABAW_DATA"] = str(settings.data.resolve())
-    serve(server_command(host, port, names=names, headless=no_browser, own=own), environment)
+    serve(server_command(host, port, names=names, headless=no_browser, is_local=is_local), environment)
 
 
-def server_command(host: str, port: int, *, names: Sequence[str] = (), headless: bool, own: bool) -> list[str]:
-    """Return the server's command line, with all that this app relies on, whatever a configuration of Streamlit's says.
+def server_command(host: str, port: int, *, names: Sequence[str] = (), headless: bool, is_local: bool) -> list[str]:
+    """Return the server's command line, whose options overrule any configuration file of Streamlit.
 
     Args:
+        host: address or host name to listen on.
+        port: port to listen on.
         names: host names that the server answers to beside ``host``.
-        headless: no browser is opened.
-        own: whether the address is this machine's alone; others are shown no inner workings.
+        headless: leave the browser closed.
+        is_local: the address can be reached from this machine only; for other addresses errors hide their details.
     """
     options = {
         "server.address": host,
@@ -132,26 +134,26 @@ def server_command(host: str, port: int, *, names: Sequence[str] = (), headless:
         "server.enableCORS": True,
         "server.enableXsrfProtection": True,
         "server.enableStaticServing": False,
-        "server.maxUploadSize": 1,  # megabyte; nothing here takes a file
+        "server.maxUploadSize": 1,  # megabyte; no page of ours takes a file
         "server.fileWatcherType": "none",
         "server.showEmailPrompt": False,
         "browser.gatherUsageStats": False,
-        "client.showErrorDetails": "full" if own else "none",
+        "client.showErrorDetails": "full" if is_local else "none",
         "client.toolbarMode": "viewer",
         "global.developmentMode": False,
         # blue as runs are on the charts; each at least 4.5:1 against its background, and the text of buttons against it
         "theme.light.primaryColor": "#0067a3",
         "theme.dark.primaryColor": "#6bb7e8",
-        "logger.hideWelcomeMessage": True,  # for a wildcard address it asks a server elsewhere for ours
+        "logger.hideWelcomeMessage": True,  # for a wildcard address it would ask an external server for ours
     }
     browse = None if headless else address(host, port)
     plan = Plan(options, own_names(host, names), everywhere=listens_everywhere(host), browse=browse)
-    # -P: a file in the working folder that is called as a library is no part of the server
+    # -P: otherwise a file in the working folder could be imported in place of a library of the same name
     return [sys.executable, "-P", "-m", "leaderboard.serving", plan.dumped()]
 
 
 def serve(command: list[str], environment: dict[str, str]) -> None:
-    """Become the server, so that whatever stops this process stops it."""
+    """Replace this process by the server, so that a signal to this process reaches the server."""
     sys.stdout.flush()
     if os.name == "posix":
         os.execve(command[0], command, environment)  # noqa: S606 - a fixed program, no shell
@@ -159,10 +161,10 @@ def serve(command: list[str], environment: dict[str, str]) -> None:
 
 
 def check_address(host: str, port: int) -> bool:
-    """Whether an address that can be listened on is this machine's alone.
+    """Return True if the address can be reached from this machine only.
 
     Raises:
-        UsageError: it can't be; says what to do.
+        UsageError: no server can listen on the address; the message says what to do.
     """
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -179,7 +181,7 @@ def check_address(host: str, port: int) -> bool:
 
 
 def _free(host: str, family: int, port: int) -> int:
-    """The next port that is free, any where the next few are not."""
+    """Return a free port soon after ``port``, else any free port; ``port`` itself if no port is free."""
     for candidate in (*range(port + 1, min(port + 20, 65536)), 0):
         try:
             with socket.create_server((host, candidate), family=family) as server:
@@ -190,6 +192,6 @@ def _free(host: str, family: int, port: int) -> int:
 
 
 def address(host: str, port: int) -> str:
-    """What to type into a browser on this machine."""
+    """Return the URL that opens the leaderboard in a browser on this machine."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"

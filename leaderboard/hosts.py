@@ -1,8 +1,8 @@
-"""The names that the leaderboard answers to, and the guard in front of it that refuses requests for other names.
+"""Host names that the leaderboard answers to, and a guard that refuses requests for other names.
 
-A browser keeps the pages of one site from those of another by name. Whoever owns a name can make it point at this
-machine, so that a page of theirs, open in a reader's browser, may read what this server sends (DNS rebinding). The name
-that such a page was loaded by stands in each of its requests. So the server answers only to names of its own.
+Browsers separate sites by host name. The owner of a domain can let its name point at this machine; a page of that
+domain, open in a reader's browser, could then read the answers of this server (DNS rebinding). Each request of such a
+page carries the foreign name in its ``Host`` header. The server therefore answers only to its own names.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _MISDIRECTED, _FORBIDDEN, _POLICY = 421, 403, 1008
 
 
 def listens_everywhere(host: str) -> bool:
-    """Return whether ``--host`` names all addresses of this machine."""
+    """Return True if ``--host`` stands for all addresses of this machine."""
     return host in _EVERY_ADDRESS
 
 
 def own_names(host: str, others: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the names that a server answers to.
+    """Return the host names and addresses that a server answers to.
 
     Args:
-        host: address or name that the server listens on. Where that is every address of the machine, the machine's own
-            names are added here, and the guard adds the address at which a request arrived.
+        host: address or name that the server listens on. If ``host`` stands for all addresses of the machine, this
+            function adds the machine's names, and the guard adds the address at which a request arrived.
         others: further names, such as that of a proxy.
     """
     named = [socket.gethostname(), socket.getfqdn()] if listens_everywhere(host) else [host]
@@ -42,7 +42,7 @@ def own_names(host: str, others: Iterable[str] = ()) -> tuple[str, ...]:
 
 
 def plain(name: str) -> str:
-    """Return a host's name or address in one spelling: lower case, no brackets, no final dot, no IPv4 inside IPv6."""
+    """Return a normalised host name or address: lower case, without brackets and final dot, IPv4 taken out of IPv6."""
     name = name.strip("[]").rstrip(".").lower()
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
@@ -52,27 +52,28 @@ def plain(name: str) -> str:
 
 
 def host_of(header: str) -> str | None:
-    """Return the name in a ``Host`` header, without its port; ``None`` where the header holds something else."""
-    found = _HOST.fullmatch(header)
-    return plain(found["v6"] or found["name"]) if found else None
+    """Return the normalised name in a ``Host`` header, without the port; ``None`` if the header is malformed."""
+    match = _HOST.fullmatch(header)
+    return plain(match["v6"] or match["name"]) if match else None
 
 
 class OwnNamesOnly:
-    """ASGI middleware: refuses each request, for a page, a file or the page's connection, that names another host.
+    """ASGI middleware that refuses every HTTP or WebSocket request whose ``Host`` header names another host.
 
-    A request that a page of another address makes is refused, too: its ``Origin`` has to be the address in ``Host``.
+    Requests from pages of other addresses are refused, too: their ``Origin`` must equal the address in ``Host``.
 
     Args:
-        app: the server behind.
-        names: that it answers to, from :func:`own_names`.
+        app: ASGI application that receives the other requests.
+        names: normalised names that the server answers to, from :func:`own_names`.
         everywhere: also answer to the address of this machine at which a request arrived.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str], *, everywhere: bool = False) -> None:
+        """Guard an application."""
         self.app, self.names, self.everywhere = app, frozenset(names), everywhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it before anything else looks at it."""
+        """Pass a request to the application, or refuse it before the application sees it."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -88,7 +89,7 @@ class OwnNamesOnly:
             await PlainTextResponse(text, status, {"Cache-Control": "no-store"})(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Return status and text for a request that is not answered; ``None`` for any other."""
+        """Return HTTP status and text of the refusal; ``None`` for a request that may pass."""
         hosts = _headers(scope, b"host")
         if len(hosts) != 1 or (name := host_of(hosts[0])) is None or name not in self._names_at(scope):
             text = "This leaderboard does not answer to that host name. Open it by the address that abaw printed.\n"
@@ -109,7 +110,7 @@ def _headers(scope: Scope, name: bytes) -> list[str]:
 
 
 def _same_place(origin: str, host: str) -> bool:
-    """Return whether an ``Origin`` header names the address that a ``Host`` header names, port included."""
+    """Return True if an ``Origin`` header names the same host and port as a ``Host`` header."""
     try:
         parts = urlsplit(origin)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The process that serves the app: Streamlit's own server, with :class:`leaderboard.hosts.OwnNamesOnly` in front.
+"""Process that serves the app: Streamlit's own server behind the guard :class:`leaderboard.hosts.OwnNamesOnly`.
 
-``abaw leaderboard`` becomes ``python -P -m leaderboard.serving PLAN``, with a :class:`leaderboard.command.Plan` as
-JSON.
+``abaw leaderboard`` replaces itself by ``python -P -m leaderboard.serving PLAN``; PLAN is a
+:class:`leaderboard.command.Plan` as JSON.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from streamlit.starlette import App
 
 APP = Path(__file__).with_name("app.py")
-# what the first page needs; not its own module, whose caches are made for a server that runs
+# modules that the first page imports; its own module is left out, because its caches need a running server
 _OF_FIRST_PAGE = ("pandas", "duckdb", "harness.board.board", "harness.board.tables.board", "harness.board.gains")
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 def guarded_app(plan: Plan) -> App:
-    """Return the app with its guard: no request reaches Streamlit that names another host, or comes from another page.
+    """Return the app behind its guard, which refuses requests for other hosts and from pages of other addresses.
 
-    Streamlit would ask a server elsewhere for this machine's address if a page of another address opened a connection,
-    to compare the two. Such a connection never gets there.
+    When a page of another address opens a connection, Streamlit asks an external server for this machine's address, to
+    compare the two. The guard refuses such connections before they reach Streamlit.
     """
     from starlette.middleware import Middleware
     from streamlit import delta_generator
     from streamlit.starlette import App
 
-    # before its first element Streamlit asks if this is an interactive session, to warn its user, and looks for the
-    # file of every module there is: a twentieth of the time to the first page
+    # before its first element Streamlit checks for an interactive session, in order to warn its user, and looks up the
+    # file of every imported module: a twentieth of the time to the first page
     delta_generator._use_warning_has_been_displayed = True
     guard = Middleware(OwnNamesOnly, names=plan.names, everywhere=plan.everywhere)
     return App(APP, middleware=[guard], lifespan=lambda _: _browsing(plan.browse))
@@ -49,7 +49,7 @@ def guarded_app(plan: Plan) -> App:
 
 @contextlib.asynccontextmanager
 async def _browsing(address: str | None) -> AsyncIterator[None]:
-    """Open a browser beside the server: its socket listens already, the first page waits until it answers."""
+    """Open a browser while the server starts: the socket listens already, so the browser waits for the first answer."""
     if address:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     yield
@@ -57,9 +57,9 @@ async def _browsing(address: str | None) -> AsyncIterator[None]:
 
 @contextlib.contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """Import without a search for garbage: there is none, and a fifth of the time would go into looking for it.
+    """Pause garbage collection during imports, where it finds no garbage and takes a fifth of the time.
 
-    Afterwards the objects of the modules are left out of every search.
+    Later collections skip the objects that exist at the end of the block.
     """
     gc.disable()
     try:
@@ -71,7 +71,7 @@ def _nothing_collected() -> Iterator[None]:
 
 
 def main() -> None:
-    """Serve until stopped by Ctrl-C or a polite kill, which end it without an error."""
+    """Serve until Ctrl-C or SIGTERM, both of which end the process without an error."""
     plan = Plan.load(sys.argv[1])
     del sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

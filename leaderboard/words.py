@@ -1,4 +1,4 @@
-"""The terms on the screen, each with its explanation in plain words: one hover away wherever the term stands."""
+"""Terms on the screen with explanations in plain words, which appear when the pointer hovers over a term."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ INTERVAL_BY_PERSON = (
 
 
 def interval_help(unit: str) -> str:
-    """Return what an interval by ``video``, or ``person``, means."""
+    """Return the explanation of an interval; ``unit`` is ``video`` or ``person``."""
     return INTERVAL_BY_PERSON if unit == "person" else INTERVAL
 
 
@@ -155,7 +155,7 @@ NO_INTERVAL = (
     "interval and no p-value. That the two differ in the third digit proves nothing."
 )
 
-# --- what was sent
+# --- submissions
 
 SLOT = "An edition takes few submissions a task (five, as a rule), so each is a slot. Nothing is sent from here."
 PROMISED = (
@@ -211,7 +211,7 @@ CURVES_OF_NOTEBOOK = (
     "on all of validation, with its 95 % interval by video. " + _READ_THE_SHAPE
 )
 
-# --- of one run
+# --- one run
 
 OFFICIAL_FILE = (
     "What the run wrote in the organisers' format. Its hash was taken now and held against the run's record."

@@ -1,1 +1,1 @@
-"""The boards as one HTML file that needs nothing else: to send to somebody, or to put on a project page."""
+"""Boards as one self-contained HTML file, to send to somebody or to put on a project page."""

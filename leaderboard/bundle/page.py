@@ -1,4 +1,4 @@
-"""The page: a section per task, split, data set and version of its labels, tables with images; no script is needed."""
+"""HTML page with one section per task, split, data set and version of its labels; its tables work without scripts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from leaderboard import words
 from leaderboard.bundle.strips import Scale, axis, bars, interval, scale_of
 
 _HERE = Path(__file__).parent
-_PICTURE = "interval"
+_CHART = "interval"
 _HELP = {
     "rank": words.RANK, "name": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
     "optimism": words.OPTIMISM, "rank_interval": words.RANK_INTERVAL, "standing": words.STANDING_MEANS,
@@ -55,16 +55,17 @@ _GLOSSARY = {
 
 
 def write_bundle(store: Store, path: Path) -> Path:
-    """Write every board of a store as one HTML file, whole or not at all; published results where there are no runs.
+    """Write every board of a store as one HTML file, atomically; boards without runs show published results.
 
     Args:
-        path: of the file; of a folder that is there, for ``index.html`` in it.
+        store: store to read.
+        path: file to write, or an existing folder, in which ``index.html`` is written.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
-        UsageError: the name is of another kind of file.
+        UsageError: the file's suffix is not that of HTML.
         StoreError: the store can't be read.
         StorageError: the file can't be written.
     """
@@ -76,11 +77,12 @@ def write_bundle(store: Store, path: Path) -> Path:
     return target
 
 
-def bundle(store: Store, made: datetime.datetime) -> str:
-    """The page's text.
+def bundle(store: Store, moment: datetime.datetime) -> str:
+    """Return the HTML text of the page.
 
     Args:
-        made: now, UTC.
+        store: store to read.
+        moment: time that the page shows as its own, UTC.
 
     Raises:
         StoreError: the store can't be read.
@@ -96,7 +98,7 @@ def bundle(store: Store, made: datetime.datetime) -> str:
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
-        made=f"{made:%Y-%m-%d %H:%M}",
+        made=f"{moment:%Y-%m-%d %H:%M}",
         store=_name(store),
         n_runs=len(runs),
         newest="" if runs.empty else f"{runs['created'].max():%Y-%m-%d %H:%M}",
@@ -109,7 +111,7 @@ def bundle(store: Store, made: datetime.datetime) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """Nothing is loaded from anywhere, and no style or script runs but these two."""
+    """Return the content security policy, which allows this style, this script and embedded images only."""
     of_style, of_script = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
     )
@@ -120,7 +122,7 @@ def _policy(style: str, script: str) -> str:
 
 
 def _name(store: Store) -> str:
-    """Where it lies, but not on which machine and where there: that is nobody's business."""
+    """Return the store's file and its folder's name. The rest of the path and the machine stay private."""
     place = store.place
     return "of a team" if isinstance(place, StoreAddress) else "/".join(place.resolve().parts[-2:])
 
@@ -128,7 +130,7 @@ def _name(store: Store) -> str:
 def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
     view, metric = board.view, board.view.task.metric
     on_val = view.split == "val"
-    own, named = runs_of(runs, view), f", labels {view.labels}" if board.others else ""
+    own_runs, named = runs_of(runs, view), f", labels {view.labels}" if board.others else ""
     short = f"{view.task.name} {view.split}, {view.data_name}{named}"
     return {
         "anchor": re.sub(r"[^a-z0-9]+", "-", short.lower())[:60].strip("-") + f"-{_short_hash(short)}",
@@ -136,7 +138,7 @@ def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
         "title": f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}{named}",
         "metric": score_title(metric),
         "metric_help": words.METRIC_HELP[metric],
-        "data": board.ranking.size if board.ranking else _data_text(own),
+        "data": board.ranking.size if board.ranking else _data_text(own_runs),
         "other_labels": [other.text for other in board.others],
         "elsewhere": {name: counted(number, "run") for name, number in board.elsewhere.items()},
         "apart": board.apart,
@@ -144,16 +146,16 @@ def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
         "published_on": view.published_on,
         "drawn": view.drawn,
         "leader": leader(board.entries),
-        "n_runs": len(own),
+        "n_runs": len(own_runs),
         "published_tuned": words.PUBLISHED_TUNED if 0 < len(board.runs) < len(board.entries) and on_val else "",
         "board": _shown(board_table(board.entries, view), view) if len(board.entries) else None,
         "reference": _shown(board_table(board.reference, view), view) if len(board.reference) else None,
     }
 
 
-def _data_text(own: pd.DataFrame) -> str:
-    """``70 videos, 280,532 frames`` of runs without a score; every version of the data, where there are several."""
-    versions = own.drop_duplicates(["videos", "frames"]) if len(own) else own
+def _data_text(runs: pd.DataFrame) -> str:
+    """Return the size of the data of runs without a score, such as ``70 videos, 280,532 frames``, for each version."""
+    versions = runs.drop_duplicates(["videos", "frames"]) if len(runs) else runs
     return "; or ".join(f"{videos:,} videos, {frames:,} frames" for videos, frames in _pairs(versions))
 
 
@@ -165,65 +167,65 @@ def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
-# --- a table with pictures in it
+# --- a table with charts in its cells
 
-# said in a line below the name, drawn, or told under 'more': there is no room for a column each
+# shown in a line below the name, in the chart, or under 'more': there is no room for a column each
 _ELSEWHERE = frozenset(("kind", "edition", "spread", "seed", "seeds", "sd", "trained_on", "evidence", "constant"))
 _MORE = ("constant", "constant_name")
 
 
 def _shown(table: Table, view: View) -> Markup:
-    """Return a table as HTML: the interval drawn, the classes as bars, columns for programs under 'more'."""
+    """Return a table as HTML, with intervals and classes as small charts and columns for programs under 'more'."""
     known = [_known(table, k) for k in range(len(table.rows))]
     scale, targets = scale_of(known), view.task.targets
     columns = _columns(table)
     heads = [_head(column, scale) for column in columns]
-    pictures = [bars(row, targets) for row in known]
-    if any(pictures):
+    charts = [bars(row, targets) for row in known]
+    if any(charts):
         heads.append(Head("By class", help=f"{_CLASS_HELP} {', '.join(targets)}."))
     more = [c for c in table.columns if c.key in _MORE or (c.data_only and c.key not in (*targets, *_ELSEWHERE))]
     rows = []
     for k, (row, plain) in enumerate(zip(known, html_cells(table, columns), strict=True)):
-        cells = [_with_picture(cell, column, row, scale) for cell, column in zip(plain, columns, strict=True)]
-        if any(pictures):
-            cells.append(Cell("", markup=pictures[k] or ""))
+        cells = [_with_chart(cell, column, row, scale) for cell, column in zip(plain, columns, strict=True)]
+        if any(charts):
+            cells.append(Cell("", markup=charts[k] or ""))
         unfolded = [(column.title, text) for column in more if (text := table.cell(k, column))]
         rows.append(HtmlRow(cells, "run" if row["kind"] == RUN else "published", unfolded))
     return Markup(html_table(table, heads, rows))  # noqa: S704 - every text in it was escaped
 
 
 def _columns(table: Table) -> list[Column]:
-    """What has a column of its own; scores are drawn even where no interval is known."""
+    """Return the columns of the page's table; scores are drawn even if no row has an interval."""
     columns = [column for column in table.read if column.key not in _ELSEWHERE]
-    if any(column.key == _PICTURE for column in columns):
+    if any(column.key == _CHART for column in columns):
         return columns
     after = next(k for k, column in enumerate(columns, start=1) if column.key == "score")
-    return [*columns[:after], Column(_PICTURE, "On one scale", "interval"), *columns[after:]]
+    return [*columns[:after], Column(_CHART, "On one scale", "interval"), *columns[after:]]
 
 
 def _known(table: Table, k: int) -> dict[str, Any]:
-    """What is known of a row, by column; ends of the interval by themselves. Without a kind it is a run's."""
+    """Return a row's values by column, with ``low`` and ``high`` of its interval; a row without a kind is a run's."""
     known = {column.key: value for column in table.columns if (value := table.value(k, column)) is not None}
-    if _PICTURE in known:
-        known["low"], known["high"] = known[_PICTURE]
+    if _CHART in known:
+        known["low"], known["high"] = known[_CHART]
     return {"kind": RUN} | known
 
 
 def _head(column: Column, scale: Scale | None) -> Head:
-    drawn = axis(scale) if column.key == _PICTURE and scale else ""
+    drawn = axis(scale) if column.key == _CHART and scale else ""
     help = words.INTERVAL_BY_PERSON if column.title == _BY_PERSON else _HELP.get(column.key, "")
     return html_head(column, help=help, markup=drawn)
 
 
-def _with_picture(cell: Cell, column: Column, row: Row, scale: Scale | None) -> Cell:
-    """Return the cell with the interval as a picture, or with what the entry is below its name."""
-    if column.key == _PICTURE and scale is not None:
+def _with_chart(cell: Cell, column: Column, row: Row, scale: Scale | None) -> Cell:
+    """Return the cell with the interval as a chart, or the name's cell with a description of the entry below."""
+    if column.key == _CHART and scale is not None:
         return replace(cell, text="", value=row.get("score"), below=cell.text, markup=interval(row, scale))
     return replace(cell, below=_below_name(row)) if column.key == "name" else cell
 
 
 def _below_name(row: Row) -> str:
-    """What an entry is, in a line."""
+    """Return a description of an entry in one line."""
     if row["kind"] != RUN:
         return ", ".join((str(row["kind"]), f"ABAW-{row['edition']:.0f}", f"evidence: {row['evidence']}"))
     trained = f"trained on {row['trained_on']}" if "trained_on" in row else ""

@@ -1,4 +1,4 @@
-"""Small pictures inside a table: scores with their intervals on one scale, and a bar for each class. SVG, no style."""
+"""Small SVG charts in the cells of a table: scores with intervals on one scale, and a bar per class; unstyled."""
 
 from __future__ import annotations
 
@@ -24,20 +24,25 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Scale:
-    """From a score to a place in the picture; ``ticks`` are round numbers."""
+    """Linear scale from scores to pixels.
+
+    Attributes:
+        low, high: scores at the left and right end.
+        ticks: round numbers from ``low`` to ``high``.
+    """
 
     low: float
     high: float
     ticks: tuple[float, ...]
 
     def x(self, value: float) -> float:
-        """Pixels from the left."""
+        """Return the position of a score, in pixels from the left."""
         share = (value - self.low) / (self.high - self.low)
         return _EDGE + min(max(share, 0.0), 1.0) * (WIDTH - 2 * _EDGE)
 
 
 def scale_of(rows: Iterable[Row]) -> Scale | None:
-    """A scale that holds all scores, intervals and constants; ``None`` without any."""
+    """Return a scale that spans all scores, intervals and constants; ``None`` if there are no values."""
     values = [float(row[key]) for row in rows for key in ("score", "low", "high", "constant") if key in row]
     if not values:
         return None
@@ -54,7 +59,7 @@ def _round_step(least: float) -> float:
 
 
 def axis(scale: Scale) -> Markup:
-    """The scale's numbers, for the head of the column."""
+    """Return the numbers of the scale, for the head of the column."""
     shown = scale.ticks if len(scale.ticks) <= 6 else scale.ticks[::2]
     ticks = "".join(
         f'<text class="tick" x="{scale.x(tick):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick:.4g}</text>'
@@ -64,7 +69,7 @@ def axis(scale: Scale) -> Markup:
 
 
 def interval(row: Row, scale: Scale) -> Markup:
-    """A row's score, its interval and what a constant gets."""
+    """Return a chart with a row's score, its interval and the score of a constant prediction."""
     parts = [f'<path class="grid" d="M{scale.x(tick):.1f} 0v{HEIGHT}"/>' for tick in scale.ticks]
     if "constant" in row:
         parts.append(f'<path class="constant" d="M{scale.x(row["constant"]):.1f} 0v{HEIGHT}"/>')
@@ -74,16 +79,16 @@ def interval(row: Row, scale: Scale) -> Markup:
         return _svg(WIDTH, HEIGHT, "no score", "".join(parts))
     mark = _MARKS.get(str(row["kind"]), _MARKS["run"])
     parts.append(mark.format(x=scale.x(row["score"]), y=_MIDDLE))
-    said = f"{row['score']:.3f}"
+    text = f"{row['score']:.3f}"
     if "low" in row and "high" in row:
-        said += f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
+        text += f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
     if "constant" in row:
-        said += f"; a constant gets {row['constant']:.3f}"
-    return _svg(WIDTH, HEIGHT, said, "".join(parts))
+        text += f"; a constant gets {row['constant']:.3f}"
+    return _svg(WIDTH, HEIGHT, text, "".join(parts))
 
 
 def bars(row: Row, targets: Sequence[str]) -> Markup | None:
-    """A bar for each class, dimension or action unit in official order, 1 the full height; ``None`` if not known."""
+    """Return one bar per class, dimension or unit in official order, full height for 1; ``None`` if one is unknown."""
     values = [row.get(target) for target in targets]
     if any(value is None for value in values):
         return None
@@ -95,12 +100,12 @@ def bars(row: Row, targets: Sequence[str]) -> Markup | None:
         # the whole column answers to the pointer, however low its bar
         parts.append(f'<g>{title}<path class="slot" d="M{x} 0h{_BAR}v{HEIGHT}h-{_BAR}z"/>')
         parts.append(f'<path class="bar" d="M{x} {HEIGHT}h{_BAR}v-{tall:.1f}h-{_BAR}z"/></g>')
-    said = ", ".join(f"{name} {value:.2f}" for name, value in known)
-    return _svg(len(targets) * (_BAR + _GAP) - _GAP, HEIGHT, said, "".join(parts))
+    text = ", ".join(f"{name} {value:.2f}" for name, value in known)
+    return _svg(len(targets) * (_BAR + _GAP) - _GAP, HEIGHT, text, "".join(parts))
 
 
-def _svg(width: int, height: int, said: str, inside: str) -> Markup:
-    """A picture with its words; ``inside`` is ours and escaped already."""
-    label = f'role="img" aria-label="{html.escape(said)}"' if said else 'aria-hidden="true"'
+def _svg(width: int, height: int, text: str, content: str) -> Markup:
+    """Return an SVG element with ``text`` for screen readers; ``content`` must be escaped already."""
+    label = f'role="img" aria-label="{html.escape(text)}"' if text else 'aria-hidden="true"'
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    return Markup(f"<svg {label} {size}>{inside}</svg>")  # noqa: S704 - numbers, and names that were escaped above
+    return Markup(f"<svg {label} {size}>{content}</svg>")  # noqa: S704 - numbers, and names that were escaped above

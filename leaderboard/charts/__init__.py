@@ -1,5 +1,5 @@
-"""Charts as Vega-Lite specifications; no Streamlit here.
+"""Charts as Vega-Lite specifications, independent of Streamlit.
 
-The first page's chart is a plain specification, because Altair takes longer to import than that page to compute. All
-other charts are made with Altair.
+The first page's chart is a plain specification, because importing Altair takes longer than computing that page. Altair
+makes all other charts.
 """

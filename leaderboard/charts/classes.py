@@ -1,4 +1,4 @@
-"""Charts: a run's score for each class, unit or dimension; of units, what was found and missed."""
+"""Charts of a run's score per class, unit or dimension, and of the units that were found and missed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ _PARTS = {"found": RUN_COLOUR, "missed": CONSTANT_COLOUR, "false alarm": PUBLISH
 
 
 def class_chart(rows: pd.DataFrame, metric_title: str) -> alt.LayerChart:
-    """A point a class with its interval.
+    """Return a chart with one point per class and its interval.
 
     Args:
-        rows: of :func:`harness.board.run.target_rows`, at least one.
+        rows: rows of :func:`harness.board.run.target_rows`, at least one.
+        metric_title: title of the score's axis.
     """
-    told = [
+    intervals = [
         "none" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
         for low, high in zip(rows["low"], rows["high"], strict=True)
     ]
-    shown = rows[["target", "value", "low", "high"]].assign(interval=told)
+    shown = rows[["target", "value", "low", "high"]].assign(interval=intervals)
     base = alt.Chart()
     y = alt.Y("target:N", sort=list(rows["target"]), title=None, axis=alt.Axis(labelLimit=0, ticks=False, offset=10))
     least = float(rows[["value", "low"]].min().min())
@@ -36,12 +37,16 @@ def class_chart(rows: pd.DataFrame, metric_title: str) -> alt.LayerChart:
     return alt.layer(
         rule.encode(x=alt.X("low:Q", **x), x2=alt.X2("high:Q"), y=y, tooltip=tooltip),
         point.encode(x=alt.X("value:Q", **x), y=y, tooltip=tooltip),
-        data=shown,  # here: of each layer's data Altair would compute a hash, from all their text
+        data=shown,  # once for all layers: of each layer's own data Altair would hash the whole text
     ).properties(height=_AXIS + _ROW * len(rows))
 
 
 def unit_chart(rows: pd.DataFrame) -> alt.Chart:
-    """Frames of each unit: found, missed, false alarms; ``rows`` of :func:`harness.board.run.unit_rows`."""
+    """Return a chart of the frames per unit that were found, missed or false alarms.
+
+    Args:
+        rows: rows of :func:`harness.board.run.unit_rows`.
+    """
     order = list(dict.fromkeys(rows["unit"]))
     scale = alt.Scale(domain=list(_PARTS), range=list(_PARTS.values()))
     return (

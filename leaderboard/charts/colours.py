@@ -1,4 +1,4 @@
-"""Colours of all charts and tables, which everybody can tell apart (Okabe and Ito), in light and dark."""
+"""Colours of all charts and tables, distinct for colour-blind readers (Okabe and Ito), in light and dark themes."""
 
-# at least 3:1 against white and against Streamlit's dark background: the page learns of a dark theme too late
+# at least 3:1 against white and against Streamlit's dark background, because the page learns of a dark theme too late
 RUN_COLOUR, PUBLISHED_COLOUR, CONSTANT_COLOUR = "#0072B2", "#D55E00", "#808080"

@@ -1,4 +1,4 @@
-"""Charts: what is taken for what; of values, how they lie about their labels, and by how much they miss."""
+"""Charts of confusions between classes, and of values over their labels with the errors."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import pandas as pd
 from leaderboard.charts.colours import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
 from leaderboard.charts.grammar import alt
 
-# colours of their own below the text of a cell: it reads the same in light and dark
+# fixed colours below the text of a cell, which is then equally legible in light and dark themes
 _PALE, _DEEP, _ON_PALE, _ON_DEEP = (0xDC, 0xEB, 0xF5), (0x00, 0x44, 0x6B), "#101418", "#ffffff"
 _CELL, _AXIS, _PANEL, _ERRORS = 46, 85, 400, 290
 
 
 def confusion_chart(rows: pd.DataFrame, noun: str = "frame") -> alt.LayerChart:
-    """A square a pair of label and decision: the share of the label's frames, and the frames.
+    """Return a matrix with a square per pair of label and decision: share of the label's frames, and their number.
 
     Args:
-        rows: of :func:`harness.board.run.confusion_rows`.
-        noun: name of what is counted.
+        rows: rows of :func:`harness.board.run.confusion_rows`.
+        noun: name of the counted things, ``frame`` or ``video``.
     """
     order = list(dict.fromkeys(rows["label"]))
     totals = rows.groupby("label")["frames"].transform("sum")
@@ -58,13 +58,15 @@ def _percent(share: float, frames: float) -> str:
 
 
 def density_chart(rows: pd.DataFrame, low: float = -1.0, high: float = 1.0, noun: str = "frame") -> alt.LayerChart:
-    """Values over labels of one dimension, as squares: the darker, the more frames. On the line they are equal.
+    """Return a chart of one dimension's values over its labels: darker squares have more frames.
+
+    A dashed line marks values that equal their labels.
 
     Args:
-        rows: of :func:`harness.board.run.density_rows`.
+        rows: rows of :func:`harness.board.run.density_rows`.
         low: least value of the task.
         high: largest value of the task.
-        noun: name of what is counted.
+        noun: name of the counted things, ``frame`` or ``video``.
     """
     name = str(rows["target"].iloc[0])
     shown = rows.assign(
@@ -96,7 +98,14 @@ def density_chart(rows: pd.DataFrame, low: float = -1.0, high: float = 1.0, noun
 
 
 def error_chart(rows: pd.DataFrame, low: float = -1.0, high: float = 1.0, noun: str = "frame") -> alt.LayerChart:
-    """Of one dimension, by value of the label: how far off the values are, and to which side; see density_chart."""
+    """Return a chart of one dimension's errors over its labels: their mean size (distance) and their mean (bias).
+
+    Args:
+        rows: rows of :func:`harness.board.run.error_rows`.
+        low: least value of the task.
+        high: largest value of the task.
+        noun: name of the counted things, ``frame`` or ``video``.
+    """
     name = str(rows["target"].iloc[0])
     shown = rows.assign(what=[f"{a:.1f} to {b:.1f}" for a, b in zip(rows["low"], rows["high"], strict=True)])
     parts = {"distance": PUBLISHED_COLOUR, "bias": RUN_COLOUR}

@@ -1,4 +1,4 @@
-"""Charts of two runs: by how much each score differs, and which videos make the difference."""
+"""Charts of two runs: the difference of each score, and the videos that make the difference."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ _ROW, _AXIS_HEIGHT, _LEGEND_HEIGHT = 26, 64, 44
 
 
 def difference_chart(rows: pd.DataFrame) -> alt.LayerChart:
-    """A minus B with its interval, a row a score; filled where the interval leaves out 0, hollow where it does not.
+    """Return a chart of A minus B with its interval, one row per score.
+
+    A point is filled if its interval leaves out 0, and hollow otherwise.
 
     Args:
-        rows: of :func:`harness.board.differences.score_rows`, at least one.
+        rows: rows of :func:`harness.board.differences.score_rows`, at least one.
     """
     return _differences(rows, "A − B", "A and B", "95 %, paired by video", _SIDES)
 
@@ -26,9 +28,9 @@ def forest_chart(rows: pd.DataFrame, score_title: str, unit: str = "video") -> a
     """Return a chart with a row per run: its score minus that of the baseline, with the interval.
 
     Args:
-        rows: of :func:`leaderboard.screens.compare_several.forest_rows`, at least one.
-        score_title: the official metric's name.
-        unit: ``video`` or ``person``, which intervals draw.
+        rows: rows of :func:`leaderboard.screens.compare_several.forest_rows`, at least one.
+        score_title: name of the official metric.
+        unit: unit of the bootstrap, ``video`` or ``person``.
     """
     sides = ("better than the baseline", "worse")
     return _differences(rows, f"{score_title}: run − baseline", "run and baseline", f"95 %, paired by {unit}", sides)
@@ -38,10 +40,10 @@ def _differences(rows: pd.DataFrame, title: str, both: str, interval: str, sides
     """Return a point per row with its interval, around 0.
 
     Args:
-        rows: ``score, a, b, difference, low, high, clear``.
-        title: of the axis.
-        both: title of the two values.
-        interval: title of the interval.
+        rows: columns ``score, a, b, difference, low, high, clear``.
+        title: title of the axis.
+        both: tooltip's title of the two values.
+        interval: tooltip's title of the interval.
         sides: words for differences above and below 0.
     """
     shown = rows.assign(
@@ -77,11 +79,11 @@ def _differences(rows: pd.DataFrame, title: str, both: str, interval: str, sides
 
 
 def mover_chart(rows: pd.DataFrame, *, by_frame: bool = True) -> alt.LayerChart:
-    """What each of the videos that matter most does to the difference; bars to the right speak for A.
+    """Return a chart of the videos that move the difference A minus B most; bars to the right favour A.
 
     Args:
-        rows: of :func:`harness.board.differences.mover_rows`, at least one that moves anything.
-        by_frame: False where a video is one row.
+        rows: rows of :func:`harness.board.differences.mover_rows`; at least one moves the difference.
+        by_frame: False for a task of level ``video``.
     """
     shown = rows[rows["moves"] != 0].head(MOST_VIDEOS)
     shown = shown.assign(

@@ -1,4 +1,4 @@
-"""Altair, set up so that it checks a chart once, when the chart is drawn, instead of with each of its parts, too."""
+"""Altair, set up to validate a chart once when the chart is drawn, instead of each part when it is made."""
 
 import altair as alt
 from altair.utils import schemapi

@@ -1,4 +1,4 @@
-"""Chart: from a plain system to the full one, what each ingredient adds."""
+"""Chart of the gain of each ingredient, from a plain system to the full one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from leaderboard.charts.colours import CONSTANT_COLOUR
 from leaderboard.charts.grammar import alt
 
 _ROW, _AXIS_HEIGHT = 44, 50
-_LEAST_SPAN = 0.04  # of the axis: a gain in the third digit looks like what it is
+_LEAST_SPAN = 0.04  # least span of the axis, so that a gain in the third digit looks small
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the chart: a system's score, and what it gained over the one before.
+    """Row of the chart: a system's score, and the score of the system before it.
 
     Attributes:
-        label: the ingredient; of the first the system's name.
-        before: score of the system before; ``None`` for the first, and where that one was not run.
-        interval: of the gain, in words.
+        label: name of the ingredient that the system adds; the first system's own name.
+        system: name of the system.
+        score: score of the system; ``None`` before its first run.
+        before: score of the system before; ``None`` for the first system, or before that system's first run.
+        interval: interval of the gain, as text.
     """
 
     label: str
@@ -32,14 +34,15 @@ class Stage:
 
 
 def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> alt.LayerChart:
-    """Bars from score to score: filled for a gain, hollow for a loss; the first and the last system as points.
+    """Return a waterfall chart with a bar per ingredient: filled for a gain, hollow for a loss.
 
     Args:
-        stages: plain first; at least one has a score.
-        colour: of whose scores these are.
+        stages: systems, the plainest first; at least one has a score.
+        colour: colour of the bars: that of runs, or that of published results.
+        score_title: title of the axis.
     """
     rows = pd.DataFrame([_row(stage) for stage in stages])
-    if rows["gain_text"].iloc[-1] != "–":  # where it all leads
+    if rows["gain_text"].iloc[-1] != "–":  # the last row also names the final score
         rows.loc[rows.index[-1], "text"] += f", to {rows['score'].iloc[-1]:.4f}"
     order = list(dict.fromkeys(rows["row"]))
     axis = alt.Axis(
@@ -75,12 +78,12 @@ def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> a
         .mark_text(align="left", dx=8, fontSize=12, color=CONSTANT_COLOUR)
         .encode(x=alt.XValue(0), y=y, text="text:N"),
     ]
-    # data here: of each layer's data Altair would compute a hash, from all their text
+    # data once for all layers: of each layer's own data Altair would hash the whole text
     return alt.layer(*layers, data=rows).properties(height=_AXIS_HEIGHT + _ROW * len(order))
 
 
 def _domain(rows: pd.DataFrame) -> list[float]:
-    """Room for what is written at the right of each bar."""
+    """Return the ends of the axis, with room for the text at the right of each bar."""
     scores = rows["score"].dropna().astype(float)
     low, high = float(scores.min()), float(scores.max())
     span = max(high - low, _LEAST_SPAN)

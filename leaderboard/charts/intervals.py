@@ -1,6 +1,6 @@
-"""Chart: scores with their intervals.
+"""Chart of scores with their intervals.
 
-A plain Vega-Lite specification: with Altair, the first page of a server would take half as long again.
+The chart is a plain Vega-Lite specification: with Altair, a server's first page would take half as long again.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def interval_chart(entries: pd.DataFrame, score_title: str) -> Spec:
     """Return a chart with a point per entry, best first; runs with their interval, published results hollow.
 
     Args:
-        entries: at least one, all with a score, sorted; of :func:`harness.board.entries.board_entries`.
-        score_title: the official metric's name.
+        entries: sorted rows of :func:`harness.board.entries.board_entries`, at least one, all with a score.
+        score_title: name of the official metric.
     """
     shown = _rows(entries)
     y = _rows_axis("row", shown["row"].tolist())
@@ -59,7 +59,7 @@ def interval_chart(entries: pd.DataFrame, score_title: str) -> Spec:
 
 
 def _field(name: str, kind: str, **more: Any) -> Spec:
-    """Return what a channel shows: a field, ``nominal`` or ``quantitative``."""
+    """Return the specification of a channel that shows a field; ``kind`` is ``nominal`` or ``quantitative``."""
     return {"field": name, "type": kind, **more}
 
 
@@ -70,7 +70,7 @@ def _score(name: str, title: str) -> Spec:
 
 
 def _rows_axis(field: str, order: list[str]) -> Spec:
-    """Return the channel of rows, all of them labelled in full: a line break in the text is one on the screen."""
+    """Return the channel of the rows, with every label in full; line breaks in a label are kept."""
     axis = {
         "labelLimit": 0,
         "labelOverlap": False,
@@ -88,7 +88,7 @@ def _row_height(labels: pd.Series[str]) -> int:
 
 
 def _marks(shown: pd.DataFrame) -> tuple[Spec, Spec]:
-    """Return colour and shape by kind, with one legend where there is more than one kind."""
+    """Return colour and shape by kind of entry, with one legend if there are several kinds."""
     kinds = [kind for kind in MARKS if kind in set(shown["kind"])]
     names = [MARKS[kind][2:] for kind in kinds]
     colours = [RUN_COLOUR if kind == RUN else PUBLISHED_COLOUR for kind in kinds]
@@ -112,16 +112,17 @@ _TOOLTIP = {
 
 
 def _rows(entries: pd.DataFrame) -> pd.DataFrame:
-    """Plain columns for the chart, everything that a tooltip says already in words."""
+    """Return plain columns for the chart, with all texts of the tooltips."""
     shown = entries.head(MOST_ROWS)
     made_with = [
         " · ".join(str(part) for part in parts if isinstance(part, str) and part)
         for parts in zip(shown["encoder"], shown["head"], shown["postprocess"], strict=True)
     ]
-    told = [f"{label} †" if tied else label for label, tied in zip(shown["label"], shown["tied"].eq(True), strict=True)]
+    tied = shown["tied"].eq(True)
+    labels = [f"{label} †" if is_tied else label for label, is_tied in zip(shown["label"], tied, strict=True)]
     return pd.DataFrame(
         {
-            "row": ["\n".join(textwrap.wrap(label, _LABEL_WIDTH) or [label]) for label in told],
+            "row": ["\n".join(textwrap.wrap(label, _LABEL_WIDTH) or [label]) for label in labels],
             "what": shown["label"],
             "kind": shown["kind"],
             "mark": shown["kind"].map(lambda kind: MARKS[kind][2:]),
@@ -147,7 +148,7 @@ def _intervals(rows: pd.DataFrame) -> list[str]:
 
 
 def _constant_rows(shown: pd.DataFrame) -> pd.DataFrame:
-    """Return what constants get, each once, lowest first; the last one with the text beside its line."""
+    """Return the distinct scores of constants, lowest first; only the last has a text beside its line."""
     rows = shown[["constant", "constant_name"]].dropna().drop_duplicates().sort_values("constant")
     texts = [f"a constant gets {value:.3f} ({name})" for value, name in rows.itertuples(index=False)]
     return rows.assign(text=[*([""] * (len(texts) - 1)), *texts[-1:]])
@@ -156,7 +157,7 @@ def _constant_rows(shown: pd.DataFrame) -> pd.DataFrame:
 def _constant_layers(constants: pd.DataFrame, shown: pd.DataFrame, score_title: str) -> list[Spec]:
     if constants.empty:
         return []
-    # on the side of the line where there is room
+    # the text stands on the side of the line that has more room
     left = constants["constant"].iloc[-1] <= (shown["score"].min() + shown["score"].max()) / 2
     x, data = _score("constant", score_title), {"name": _CONSTANTS}
     tooltip = [

@@ -1,4 +1,4 @@
-"""Chart: what validation said of a submission, with its interval, and the test score that came back."""
+"""Chart of submissions: validation score with its interval, and the official test score."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _VAL, _TEST = "validation, 95 % interval", "test, as it came back"
 
 
 def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
-    """A row each submission, newest first; of :func:`harness.board.slots.sent_entries`, at least one."""
+    """Return a chart with one row per submission, newest first.
+
+    Args:
+        entries: rows of :func:`harness.board.slots.sent_entries`, at least one.
+    """
     labels = [
         "\n".join(textwrap.wrap(f"{number}. {task} {name or 'unknown run'}", _LABEL_WIDTH))
         for number, task, name in zip(entries["number"], entries["task"], entries["name"], strict=True)
@@ -33,7 +37,7 @@ def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
             ],
         }
     )
-    # a row a point, so that colour and shape share a legend
+    # one row per point, so that colour and shape share a legend
     shown = pd.DataFrame(
         [
             {**row, "what": what, "value": row[key]}
@@ -65,5 +69,5 @@ def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
     return alt.layer(
         rule.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, tooltip=tooltip, color=colour),
         point.encode(x=alt.X("value:Q", **x), y=y, tooltip=tooltip, color=colour, shape=shape),
-        data=shown,  # here: of each layer's data Altair would compute a hash, from all their text
+        data=shown,  # once for all layers: of each layer's own data Altair would hash the whole text
     ).properties(height=_AXES + max(_ROW, _LINE * lines + 5) * len(wide))

@@ -1,4 +1,4 @@
-"""Charts of a score against one constant: ours as a line with its interval, what was printed as dots and diamonds."""
+"""Charts of a score against one constant: our runs as a line with its interval, printed scores as dots and diamonds."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _HEIGHT = 250
 def sweep_chart(
     points: pd.DataFrame, score_title: str, *, axis: str | None = None, printed: pd.DataFrame | None = None
 ) -> alt.LayerChart:
-    """One axis.
+    """Return a chart of the score against one constant.
 
     Args:
-        points: of a run, of one axis; of :meth:`harness.store.store.Store.sweep`. May be empty.
-        axis: which one it is, where there are no points of a run.
-        printed: ``value, score, evidence, source`` of :mod:`harness.reference.curves`, on the same data as the run.
+        points: a run's rows of :meth:`harness.store.store.Store.sweep` for this constant; may be empty.
+        score_title: title of the score's axis.
+        axis: name of the constant; required if ``points`` is empty.
+        printed: columns ``value, score, evidence, source`` of :mod:`harness.reference.curves`, on the run's data.
     """
     axis = axis or str(points["axis"].iloc[0])
     # widths grow by factors; the square root keeps 0 on the axis

@@ -1,4 +1,4 @@
-"""Charts: one video, frame by frame. A lane a class (or unit, or dimension), colours for whose word it is."""
+"""Chart of one video, frame by frame: a lane per class, unit or dimension, a colour for the labels and each run."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from leaderboard.data.timeline import LABEL, Timeline, bars, curves, strip_names
 
 TRACK_COLOURS = (RUN_COLOUR, PUBLISHED_COLOUR)
 LABEL_COLOUR = CONSTANT_COLOUR
-_WORDS, _WORD_STRIP, _LETTER = "words", 22, 6  # the last: pixels of a letter
+_WORDS, _WORD_STRIP, _LETTER = "words", 22, 6  # name and height of the strip, width of a letter in pixels
 _LANE, _TALL_LANE, _VALUE_LANE, _STRIP, _BAR, _PAD = 40, 80, 170, 16, 5, 3
-_FRAME = 125  # axis and legend, which Streamlit counts in
+_FRAME = 125  # pixels of axis and legend, which Streamlit includes in a chart's height
 
 
 @dataclass(frozen=True)
 class _Lanes:
-    """Where things stand, in pixels from the top.
+    """Vertical layout of the chart, in pixels from the top.
 
     Attributes:
-        tops: by lane's and strip's name.
-        inside: of a lane, where curves may be drawn: its upper and lower edge, from the lane's top.
-        low, high: values at the lower and upper edge.
+        tops: upper edge by name of lane or strip.
+        inside: upper and lower edge of the area for curves, from the lane's top.
+        low, high: values at the lower and upper edge of that area.
+        height: height of all lanes and strips.
     """
 
     tops: dict[str, int]
@@ -38,7 +39,7 @@ class _Lanes:
     height: int
 
     def y(self, target: pd.Series[str], value: pd.Series[float]) -> pd.Series[float]:
-        """Where a value stands in its lane."""
+        """Return the vertical positions of values in their lanes, in pixels from the top."""
         upper, lower = self.inside
         share = (value.clip(self.low, self.high) - self.low) / (self.high - self.low)
         return target.map(self.tops).astype(float) + lower + share * (upper - lower)
@@ -46,14 +47,19 @@ class _Lanes:
 
 @dataclass(frozen=True)
 class _Scales:
-    """What all layers share."""
+    """Scales that all layers share.
+
+    Attributes:
+        colour: colours of the labels and of each run.
+        x, y: options of the axes.
+    """
 
     colour: alt.Scale
     x: Mapping[str, Any]
     y: Mapping[str, Any]
 
     def across(self, top: str, bottom: str) -> dict[str, Any]:
-        """From a stretch's first to its last frame, between two heights."""
+        """Return the channels of a rectangle over a stretch, between the columns ``top`` and ``bottom``."""
         return {
             "x": alt.X("start:Q", **self.x),
             "x2": alt.X2("end:Q"),
@@ -62,7 +68,7 @@ class _Scales:
         }
 
     def whose(self, channel: type[Any] = alt.Color) -> Any:
-        """The colour of whose word it is; one legend for all layers."""
+        """Return the channel that colours labels and runs; all layers share its legend."""
         legend = (
             alt.Legend(orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=6)
             if channel is alt.Color
@@ -72,10 +78,11 @@ class _Scales:
 
 
 def timeline_chart(timeline: Timeline, first: int, last: int) -> alt.LayerChart:
-    """Frames ``first`` to ``last`` of a video.
+    """Return a chart of frames ``first`` to ``last`` of a video.
 
-    Classes and units: in each lane a bar where it is labelled, one for each run where it is decided, and the runs'
-    scores below. Values: the labels' line and the runs'. Below all lanes strips: wrong frames, no label, no crop.
+    A lane of a class or unit has a bar over labelled stretches, a bar per run over the stretches that it decides so,
+    and the runs' scores below. A lane of a dimension has the lines of labels and runs. Strips below the lanes mark
+    wrong frames and frames that lack a label or a crop.
     """
     lanes, axis = _lanes(timeline)
     names = [track.name for track in timeline.tracks]
@@ -117,7 +124,7 @@ def _lanes(timeline: Timeline) -> tuple[_Lanes, alt.Axis]:
         below += size
     height = below
     low, high = timeline.task.range if values else (0.0, 1.0)
-    # our own words, written as JSON: nothing of the user's gets into the expression
+    # our own words, written as JSON: no text of a user may get into the expression
     text = f"{json.dumps({str(k): name for k, name in marks.items()})}[datum.value]"
     axis = alt.Axis(
         title=None, values=list(marks), labelExpr=text, ticks=False, grid=False, domain=False, labelOverlap=False
@@ -156,7 +163,7 @@ def _curve_layers(timeline: Timeline, rows: pd.DataFrame, lanes: _Lanes, on: _Sc
     ]
     middle, mean = alt.X("middle:Q", **on.x), alt.Y("mean_y:Q", **on.y)
     line = base.mark_line(strokeWidth=1.3).encode(x=middle, y=mean, detail=alt.Detail("target:N"), color=on.whose())
-    # what is under the pointer is said wherever in a lane it points
+    # the tooltip appears wherever in a lane the pointer is
     hover = base.mark_rect(opacity=0).encode(**on.across("top", "bottom"), tooltip=tooltip)
     if not (rows["low"] < rows["high"]).any():
         return [line, hover]
@@ -165,20 +172,20 @@ def _curve_layers(timeline: Timeline, rows: pd.DataFrame, lanes: _Lanes, on: _Sc
 
 
 def _bar_layers(timeline: Timeline, first: int, last: int, lanes: _Lanes, on: _Scales) -> list[alt.Chart]:
-    own, below = bars(timeline, first, last), strips(timeline, first, last)
+    marks, below = bars(timeline, first, last), strips(timeline, first, last)
     order = {name: k for k, name in enumerate([LABEL, *(track.name for track in timeline.tracks)])}
-    own_top = own["target"].map(lanes.tops) + _PAD + own["who"].map(order) * (_BAR + 1)
-    said = own["who"].where(own["who"] == LABEL, own["who"] + " says") + " " + own["target"]
-    own = own.assign(top=own_top, bottom=own_top + _BAR, what=said)
+    marks_top = marks["target"].map(lanes.tops) + _PAD + marks["who"].map(order) * (_BAR + 1)
+    titles = marks["who"].where(marks["who"] == LABEL, marks["who"] + " says") + " " + marks["target"]
+    marks = marks.assign(top=marks_top, bottom=marks_top + _BAR, what=titles)
     below_top = below["strip"].map(lanes.tops) + 2
     below = below.assign(top=below_top, bottom=below_top + _STRIP - 4, what=below["strip"])
     layers = []
-    for rows, whose in ((own, True), (below[below["who"] != ""], True), (below[below["who"] == ""], False)):
+    for rows, whose in ((marks, True), (below[below["who"] != ""], True), (below[below["who"] == ""], False)):
         if rows.empty:
             continue
         shown = rows.assign(start=rows["first"] - 0.5, end=rows["last"] + 0.5, frames=_frames(rows))
         tooltip = [alt.Tooltip("what:N", title="what"), alt.Tooltip("frames:N", title="frames")]
-        # with a stroke, a single frame among thousands still shows
+        # the stroke keeps a single frame among thousands visible
         mark = alt.Chart(shown).mark_rect(strokeWidth=1, opacity=1, fill=LABEL_COLOUR, stroke=LABEL_COLOUR)
         colours = {"fill": on.whose(alt.Fill), "stroke": on.whose(alt.Stroke)} if whose else {}
         layers.append(mark.encode(**on.across("top", "bottom"), tooltip=tooltip, **colours))
@@ -186,7 +193,7 @@ def _bar_layers(timeline: Timeline, first: int, last: int, lanes: _Lanes, on: _S
 
 
 def _word_layers(timeline: Timeline, first: int, last: int, lanes: _Lanes, on: _Scales) -> list[alt.Chart]:
-    """Draw a box per line that is spoken, with as much of the line as fits; all of it is said under the pointer."""
+    """Return a box per spoken line with as much of the text as fits; the tooltip has all of it."""
     rows = word_stretches(timeline, first, last)
     if rows.empty:
         return []
@@ -203,7 +210,7 @@ def _word_layers(timeline: Timeline, first: int, last: int, lanes: _Lanes, on: _
     tooltip = [alt.Tooltip("text:N", title="says"), alt.Tooltip("frames:N", title="frames")]
     chart = alt.Chart(shown)
     box = chart.mark_rect(fill=LABEL_COLOUR, fillOpacity=0.15, stroke=LABEL_COLOUR, strokeWidth=1)
-    # as much as fits into the width that the browser gives the chart; an empty text where that is nothing to read
+    # the text is cut to the chart's width in the browser; with room for three letters or fewer it is left out
     letters = f"floor((datum.share * width - 6) / {_LETTER})"
     cut = chart.transform_calculate(cut=f"{letters} > 3 ? truncate(datum.text, {letters}) : ''")
     text = cut.mark_text(align="left", baseline="middle", dx=4, fontSize=11, clip=True, opacity=0.9)
@@ -212,7 +219,7 @@ def _word_layers(timeline: Timeline, first: int, last: int, lanes: _Lanes, on: _
 
 
 def _short(value: float) -> str:
-    """Return a number of an axis without a tail of zeros."""
+    """Return a number for an axis, without trailing zeros."""
     return f"{value:g}".replace("-", "−")
 
 

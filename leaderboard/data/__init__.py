@@ -1,1 +1,1 @@
-"""What is shown, computed from what the store holds; no Streamlit here."""
+"""Contents of the pages, computed from the store and the run folders, independent of Streamlit."""

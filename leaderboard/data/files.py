@@ -1,4 +1,4 @@
-"""The files of a run as they lie in its folder now: are they what the run wrote, and are they valid to send in?"""
+"""Current files of a run: comparison with the hashes in its record, and validation of the official file."""
 
 from __future__ import annotations
 
@@ -35,9 +35,11 @@ class RunFile:
     """A file that the run's record names.
 
     Attributes:
-        official: what the organisers want, as opposed to what we keep for ourselves.
-        state: one of the words above.
-        bytes: now; ``None`` where it is not there.
+        name: path inside the run's folder.
+        sha256: hash in the record.
+        official: the organisers want this file; the other files are for our own use.
+        state: :data:`AS_WRITTEN`, :data:`CHANGED`, :data:`GONE`, :data:`OUTSIDE`, or the reason why reading fails.
+        bytes: current size; ``None`` for a missing file.
     """
 
     name: str
@@ -48,7 +50,7 @@ class RunFile:
 
 
 def run_files(record: RunRecord, folder: Path) -> list[RunFile]:
-    """Every file of a run, its hash taken now and held against the record."""
+    """Return every file of a run, with its current hash compared with that in the record."""
     there = holds_run(record, folder)
     return [_checked(folder, name, digest, there=there) for name, digest in record.files.items()]
 
@@ -56,10 +58,10 @@ def run_files(record: RunRecord, folder: Path) -> list[RunFile]:
 def _checked(folder: Path, name: str, digest: str, *, there: bool) -> RunFile:
     path, official = folder / name, Path(name).suffix in (*OFFICIAL, ".zip")
     try:
-        # a record may come from anybody: it names files of its own folder, and nobody else's
+        # a record may come from anybody: only files inside the run's own folder are read
         if not path.resolve().is_relative_to(folder.resolve()):
             return RunFile(name, digest, official, OUTSIDE, None)
-        if not there or not path.is_file():  # a folder that is not the run's own is not looked into
+        if not there or not path.is_file():  # only the run's own folder is read
             return RunFile(name, digest, official, GONE, None)
         state = AS_WRITTEN if sha256_of(path) == digest else CHANGED
         return RunFile(name, digest, official, state, path.stat().st_size)
@@ -69,16 +71,21 @@ def _checked(folder: Path, name: str, digest: str, *, there: bool) -> RunFile:
 
 
 def to_upload(record: RunRecord, folder: Path, files: Sequence[RunFile]) -> tuple[str, bytes]:
-    """Name and content of what to send in: the official file, or a zip where each video has its own.
+    """Return name and content of the file to upload: the official file, or a zip of one official file per video.
+
+    Args:
+        record: record of the run.
+        folder: folder of the run.
+        files: files of the run, from :func:`run_files`.
 
     Raises:
-        AbawError: a file is not what the run wrote.
+        AbawError: an official file is missing, or differs from the one that the run wrote.
     """
-    own = [file for file in files if file.official]
-    wrong = next((file for file in own if file.state != AS_WRITTEN), None)
-    if wrong is not None or not own:
-        found = wrong.state if wrong else "no official file"
-        raise SubmissionError("nothing to send in", where=folder / (wrong.name if wrong else ""), found=found)
+    official = [file for file in files if file.official]
+    wrong = next((file for file in official if file.state != AS_WRITTEN), None)
+    if wrong is not None or not official:
+        state = wrong.state if wrong else "no official file"
+        raise SubmissionError("nothing to send in", where=folder / (wrong.name if wrong else ""), found=state)
     path = official_of(record, folder)
     if path.is_file():
         return f"{record.run_id}{path.suffix}", path.read_bytes()
@@ -88,17 +95,18 @@ def to_upload(record: RunRecord, folder: Path, files: Sequence[RunFile]) -> tupl
 
 
 def check_official(record: RunRecord, folder: Path, named: Path | None = None) -> tuple[Report, str]:
-    """Return what ``abaw validate`` says of the official file now, and what its rows were held against.
+    """Validate the official file as ``abaw validate`` does; return the report and the path of the template.
 
-    A run on test is held against the organisers' template, where the data set is within reach.
+    The file of a run on test is compared with the organisers' template if the data set can be opened. The path is empty
+    if there was no template.
 
     Args:
-        record: of the run.
-        folder: of the run.
-        named: root of a data set that the user named, for runs of others.
+        record: record of the run.
+        folder: folder of the run.
+        named: root of a data set that the user named; used for runs that other people made.
 
     Raises:
-        AbawError: it can't be opened.
+        AbawError: the official file can't be opened.
     """
     task = TASKS[record.task]
     path, template = official_of(record, folder), None
@@ -118,10 +126,10 @@ def check_official(record: RunRecord, folder: Path, named: Path | None = None) -
 
 
 def _check_template(template: Path, task: Task) -> None:
-    """Make sure that a template can be read: what is wrong with it would be said in words of its own.
+    """Check that a template can be read, and hide the reader's message, which may quote the template's content.
 
     Raises:
-        SubmissionError: it can't be.
+        SubmissionError: the template is unreadable or too large.
     """
     try:
         if template.stat().st_size > _LARGEST_TEMPLATE:
@@ -136,7 +144,7 @@ def _check_template(template: Path, task: Task) -> None:
 
 
 def _rows(record: RunRecord, folder: Path, named: Path | None) -> Template | None:
-    """Return the rows that a test submission must have, of tasks without a template file; ``None`` out of reach."""
+    """Return the required rows of a test submission for tasks without a template file; ``None`` if unreadable."""
     try:
         return video_test_rows(data_root(record, folder, named), TASKS[record.task])
     except (AbawError, OSError, ValueError):
@@ -144,16 +152,16 @@ def _rows(record: RunRecord, folder: Path, named: Path | None) -> Template | Non
 
 
 def _template(record: RunRecord, folder: Path, named: Path | None) -> Path | None:
-    """Return the organisers' template below the root of the data set; ``None`` where there is none to be found."""
+    """Return the organisers' template below the root of the data set; ``None`` if none or several fit."""
     task = TASKS[record.task]
     try:
         root = data_root(record, folder, named)
         if task is VD:
             return next(iter(find_dvd(root).templates), None)
-        own = [path for path in find_layout(root).templates if _header_of(path) is task]
+        fitting = [path for path in find_layout(root).templates if _header_of(path) is task]
     except (AbawError, OSError, ValueError):
         return None
-    return own[0] if len(own) == 1 else None
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _header_of(path: Path) -> Task | None:

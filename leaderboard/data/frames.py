@@ -1,6 +1,7 @@
-"""What lies on disk of a run, frame by frame: its scores, its official file, the labels and pictures of its data set.
+"""Files behind a run, read frame by frame: scores, official file, and the labels and images of its data set.
 
-None of it need be there: run folders move, data sets lie on other machines. Whoever reads is told what is missing.
+Any of these files may be missing, because run folders move and data sets may lie on other machines. Each reader's error
+names the missing file.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ from harness.tasks import TASKS, Task
 from leaderboard.data.reach import official_of, own_file, require_own_file
 from leaderboard.data.timeline import Timeline, Track, spoken_lines
 
-_FARTHEST = 2000  # frames of a film that somebody can wait for
+_FARTHEST = 2000  # last frame of a video file that can be decoded while a reader waits
 _SIDE = 128  # pixels of a thumbnail
 _QUALITY = 90
 
 
 @dataclass(frozen=True)
 class Split:
-    """The videos of a run's split, as they lie on disk now.
+    """Videos of a run's split, as they are on disk now.
 
     Attributes:
-        videos: with labels where there are any.
-        same: whether names, lengths and labels are those that the run saw; ``None`` where the split has no labels.
-        words: transcripts that were brought or made; ``None`` where no cache is known.
+        videos: videos by name, with labels if the split has labels.
+        same: True if names, lengths and labels equal those that the run saw; ``None`` for a split without labels.
+        words: transcripts in the cache, imported or recognised; ``None`` without a cache.
     """
 
     videos: Mapping[str, Video]
@@ -52,35 +53,36 @@ class Split:
 
     @cached_property
     def labels(self) -> Mapping[str, npt.NDArray[Any]]:
-        """Official labels of the videos that have some."""
+        """Official labels by video, for videos that have labels."""
         return {name: video.labels for name, video in self.videos.items() if video.labels is not None}
 
     def transcript(self, video: str) -> Transcript | None:
-        """Return the words of a video; ``None`` where they are unknown.
+        """Return the transcript of a video; ``None`` for an unknown video or one without a transcript.
 
         Raises:
-            DataError: the kept words can't be read.
+            DataError: the cached transcript is unreadable.
         """
-        found = self.videos.get(video)
-        if found is None:
+        on_disk = self.videos.get(video)
+        if on_disk is None:
             return None
-        return self.words.of(found) if self.words is not None else found.transcript
+        return self.words.of(on_disk) if self.words is not None else on_disk.transcript
 
 
 Answer = Mapping[str, npt.NDArray[Any]]
+"""Decisions of a run: official values by video, one row per frame."""
 
 
 def read_split(record: RunRecord, root: Path, cache: Path | None = None, labels: Path | None = None) -> Split:
-    """Return the videos of a run's split, that split alone: nothing else of the data set is read.
+    """Return the videos of a run's split. Only this split of the data set is read.
 
     Args:
-        record: of the run.
-        root: of the data set, from :func:`leaderboard.data.reach.data_root`.
-        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
-        labels: what a file that was made elsewhere was scored on.
+        record: record of the run.
+        root: root of the data set, from :func:`leaderboard.data.reach.data_root`.
+        cache: folder of all caches, which keep the lengths of video files; ``None`` keeps them in memory.
+        labels: labels that an imported official file was scored on.
 
     Raises:
-        DataError: something in the data set can't be read; the message quotes nothing of it.
+        DataError: a file of the data set is unreadable; the message quotes no content of the file.
     """
     task = TASKS[record.task]
     try:
@@ -107,7 +109,7 @@ def _videos(
 
 
 def _of_labels(path: Path, task: Task) -> Sequence[Video]:
-    """Return videos of labels alone, which a file that was made elsewhere was scored on."""
+    """Return videos that have only labels: those that an imported official file was scored on."""
     truth = read_truth(path, task.name)
     if task.level == "video" or truth.rows is None:
         return [Video(name, len(labels), labels) for name, labels in truth.labels.items()]
@@ -121,10 +123,10 @@ def _of_labels(path: Path, task: Task) -> Sequence[Video]:
 
 
 def read_decisions(record: RunRecord, folder: Path) -> Answer:
-    """What the run's official file says, by video, frames 1 to the last one in it.
+    """Return the official values in a run's official file by video, from frame 1 to the last frame in the file.
 
     Raises:
-        AbawError: there is none, or it can't be read.
+        AbawError: the official file is missing or unreadable.
     """
     task, path = TASKS[record.task], official_of(record, folder)
     try:
@@ -132,7 +134,7 @@ def read_decisions(record: RunRecord, folder: Path) -> Answer:
     except AbawError:
         do = f"See why with: abaw validate {shlex.quote(str(path))}"
         raise DataError("the run's official file can't be read", where=path, do=do) from None
-    found: dict[str, npt.NDArray[Any]] = {}
+    decisions_by_video: dict[str, npt.NDArray[Any]] = {}
     first = (opened.format.row.first if opened.format.row else 1) or 0
     for part in opened.parts.values():
         for name, places in part.rows.by_video():
@@ -141,8 +143,8 @@ def read_decisions(record: RunRecord, folder: Path) -> Answer:
                 rows = rows[:, -1].astype(np.int64)
             values = np.full((int(frame.max()) + 1, *rows.shape[1:]), task.invalid, rows.dtype)
             values[frame[frame >= 0]] = rows[frame >= 0]
-            found[name] = values
-    return found
+            decisions_by_video[name] = values
+    return decisions_by_video
 
 
 def read_timeline(
@@ -152,12 +154,14 @@ def read_timeline(
     split: Split | None,
     words: Transcript | None = None,
 ) -> Timeline | None:
-    """A video's timeline from what there is; ``None`` where no frame of it is known.
+    """Return a video's timeline, from the parts that are known; ``None`` if none of them has a frame.
 
     Args:
+        task: task of the runs.
+        video: name of the video.
         tracks: name, scores and decisions of each run.
-        split: of the runs, if it can be read.
-        words: what is said in the video, if that is known.
+        split: split of the runs; ``None`` if it is unreadable.
+        words: transcript of the video; ``None`` without one.
     """
     on_disk = split.videos.get(video) if split else None
     labels = on_disk.labels if on_disk is not None else None
@@ -170,7 +174,10 @@ def read_timeline(
         there = on_disk.images.frames
         bare = np.ones(n, bool)
         bare[there[there <= n] - 1] = False
-    padded = [Track(name, _padded(scores, n, np.nan), _padded(own, n, task.invalid)) for name, scores, own in tracks]
+    padded = [
+        Track(name, _padded(scores, n, np.nan), _padded(decisions, n, task.invalid))
+        for name, scores, decisions in tracks
+    ]
     fps = on_disk.fps if on_disk is not None and task.level == "frame" else None
     lines = spoken_lines(words, fps, n) if words is not None else ()
     return Timeline(task, video, n, _padded(labels, n, task.invalid), bare, padded, lines)
@@ -184,27 +191,27 @@ def _padded(values: npt.NDArray[Any] | None, n: int, fill: float) -> npt.NDArray
 
 
 def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[np.float32] | None:
-    """Return a run's scores of one video; ``None`` where the run has none of it.
+    """Return a run's scores of one video, float32 ``(rows, outputs)``; ``None`` for a video without scores.
 
     Raises:
-        DataError: they can't be read, or do not lie in the run's own folder.
+        DataError: the file of scores is unreadable, or lies outside the run's own folder.
     """
     require_own_file(record, folder, SCORES_FILE, "scores are")
     return read_scores(folder, only=[video]).get(video)
 
 
 def video_names(record: RunRecord, folder: Path) -> list[str]:
-    """Return the videos that a run has scores of; empty where it has none."""
+    """Return the names of the videos that a run has scores of; an empty list without a file of scores."""
     if own_file(record, folder, SCORES_FILE) is None:
         return []
     return scored_videos(folder)
 
 
 def thumbnails(video: Video, first: int, last: int, most: int) -> list[Picture]:
-    """Pictures spread over frames ``first`` to ``last``, scaled down.
+    """Return up to ``most`` images, spread evenly over frames ``first`` to ``last`` and scaled down.
 
     Raises:
-        AbawError: they can't be read, or lie too far into a film.
+        AbawError: an image is unreadable, or lies too far into a video file.
     """
     crops = video.images
     inside = np.flatnonzero((crops.frames >= first) & (crops.frames <= last))
@@ -215,13 +222,13 @@ def thumbnails_of(video: Video, frames: Sequence[int]) -> list[Picture]:
     """Return the images of some frames, scaled down; frames without an image are left out.
 
     Raises:
-        AbawError: they can't be read, or lie too far into a video file.
+        AbawError: an image is unreadable, or lies too far into a video file.
     """
     return _small_images(video, np.flatnonzero(np.isin(video.images.frames, np.asarray(frames, np.int64))))
 
 
 def _small_images(video: Video, chosen: npt.NDArray[np.intp]) -> list[Picture]:
-    """Return images by their places among a video's images, scaled down."""
+    """Return the images at the given indices of a video's images, scaled down."""
     crops = video.images
     if not len(chosen):
         return []
@@ -230,10 +237,10 @@ def _small_images(video: Video, chosen: npt.NDArray[np.intp]) -> list[Picture]:
         raise DataError(what, where=video.film, do="Decode the films once, with: abaw data frames ROOT")
     try:
         with crops.reader() as reader:
-            found = reader.read(chosen.tolist())
+            images = reader.read(chosen.tolist())
     except UnreadablePictures as error:
         raise DataError(error.messages[0]) from None
-    return [Picture(picture.frame, _small(picture.image)) for picture in found]
+    return [Picture(image.frame, _small(image.image)) for image in images]
 
 
 def _small(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -245,15 +252,15 @@ def _small(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def picture_address(image: npt.NDArray[np.uint8]) -> str:
-    """Return a picture as a ``data:`` address, which holds the whole JPEG file.
+    """Return an image as a ``data:`` address, which holds the whole JPEG file.
 
-    A browser shows the picture without asking the server, which deletes media files at the next run of a page's script.
+    A browser shows the image without asking the server, which deletes media files at the next run of a page's script.
 
     Args:
         image: RGB uint8 ``(h, w, 3)``.
 
     Raises:
-        DataError: OpenCV can't write the picture.
+        DataError: OpenCV can't encode the image.
     """
     cv2 = opencv()
     done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])

@@ -1,8 +1,8 @@
-"""Which files the board opens for a run: those of the run's own folder, and a data set that the user named.
+"""Files that the board may open for a run: those of the run's own folder, and a data set that the user named.
 
-A record may come from anybody: in a zip that was imported, or in a team's store, whose folders and data sets are paths
-on other machines. Nothing that such a record names is opened here. A run counts as the user's own where its folder is
-on this machine, ``run.json`` in it belongs to the user, it was not imported, and it names the same data set.
+A record may come from anybody: from an imported zip, or from a team's store, whose folders and data sets are paths on
+other machines. The board never opens a path that such a record names. A run counts as the user's own if its folder is
+on this machine, ``run.json`` in the folder belongs to the user and names the same data set, and nobody imported it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _NAME_IT = "To see them, name your copy of the data set: abaw leaderboard --data
 
 
 def holds_run(record: RunRecord, folder: Path) -> bool:
-    """Return whether a folder on this machine is the folder of the run that a record is of."""
+    """Return True if a folder on this machine holds the run of the record."""
     return written_record(folder).get("run_id") == record.run_id
 
 
 def made_here(record: RunRecord, folder: Path) -> bool:
-    """Return whether the user made a run: only then are the paths that the run's record names opened."""
+    """Return True if the user made the run here; the paths in the records of other runs are never opened."""
     written = written_record(folder)
     same = written.get("run_id") == record.run_id and _paths(written.get("data"), written.get("options")) == _paths(
         record.data, record.options
@@ -36,15 +36,15 @@ def made_here(record: RunRecord, folder: Path) -> bool:
 
 
 def data_root(record: RunRecord, folder: Path, named: Path | None) -> Path:
-    """Return the folder of the data set that a run's labels and images are read from.
+    """Return the root of the data set that a run's labels and images are read from.
 
     Args:
-        record: of the run.
-        folder: of the run, as the store names it.
-        named: root of a data set that the user named; taken for runs of others.
+        record: record of the run.
+        folder: folder of the run, as the store names it.
+        named: root of a data set that the user named; used for runs that other people made.
 
     Raises:
-        DataError: there is none that may be opened, or it is not there.
+        DataError: the run has no data set that may be opened, or the data set is missing.
     """
     if made_here(record, folder) and record.data.get("root"):
         root = Path(str(record.data["root"]))
@@ -65,17 +65,17 @@ def data_root(record: RunRecord, folder: Path, named: Path | None) -> Path:
 
 
 def template_of(record: RunRecord, folder: Path) -> Path | None:
-    """Return the template that a run of the user's own was made with; ``None`` without one, or for a run of others."""
+    """Return the template of a run that the user made; ``None`` without a template, or for runs of other people."""
     return _named_by(record, folder, record.options.get("template"))
 
 
 def labels_of(record: RunRecord, folder: Path) -> Path | None:
-    """Return what a file of the user's own was scored on; ``None`` where it is gone, or for a run of others."""
+    """Return the labels that the user's own file was scored on; ``None`` if missing, or for runs of other people."""
     return _named_by(record, folder, record.data.get("labels"))
 
 
 def _named_by(record: RunRecord, folder: Path, named: object) -> Path | None:
-    """Return a file or folder that a run of the user's own names; ``None`` where it is gone, or for a run of others."""
+    """Return a path that the user's own run names; ``None`` for a missing path, or for runs of other people."""
     if not isinstance(named, str) or not named or not made_here(record, folder):
         return None
     path = Path(named)
@@ -86,7 +86,7 @@ def _named_by(record: RunRecord, folder: Path, named: object) -> Path | None:
 
 
 def own_file(record: RunRecord, folder: Path, name: str) -> Path | None:
-    """Return a file of a run; ``None`` where the name, or a link, leads out of the run's folder or to no plain file."""
+    """Return a plain file in a run's folder; ``None`` if the file is missing, or its name or a link leads outside."""
     path = folder / name
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
@@ -99,10 +99,13 @@ def require_own_file(record: RunRecord, folder: Path, name: str, what: str) -> P
     """Return a file of a run, as :func:`own_file` does.
 
     Args:
-        what: the file holds, with its verb: ``scores are``.
+        record: record of the run.
+        folder: folder of the run.
+        name: path inside the folder.
+        what: content of the file with its verb, for the message: ``scores are``.
 
     Raises:
-        DataError: the file is missing, or the name or a link leads out of the run's folder or to no plain file.
+        DataError: the file is missing, is no plain file, or its name or a link leads out of the run's folder.
     """
     path = own_file(record, folder, name)
     if path is None:
@@ -111,10 +114,10 @@ def require_own_file(record: RunRecord, folder: Path, name: str, what: str) -> P
 
 
 def official_of(record: RunRecord, folder: Path) -> Path:
-    """Return the official file of a run, or the folder of them, which lies in the run's own folder.
+    """Return the official file of a run, or the folder of its official files, inside the run's own folder.
 
     Raises:
-        DataError: it is not there.
+        DataError: an official file is missing, or lies outside the run's folder.
     """
     path = submission_of(record.files, folder)
     if path == folder or not holds_run(record, folder):
@@ -131,6 +134,6 @@ def _not_there(what: str, path: Path) -> DataError:
 
 
 def _paths(data: Any, options: Any) -> tuple[object, ...]:
-    """Return what a record names of the file system."""
+    """Return the paths in a record: root of the data set, labels, template."""
     named = ((data, "root"), (data, "labels"), (options, "template"))
     return tuple(part.get(key) if isinstance(part, Mapping) else None for part, key in named)

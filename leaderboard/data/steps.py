@@ -15,9 +15,10 @@ from harness.tasks import Task, valid_rows
 
 @dataclass(frozen=True)
 class Example:
-    """A frame whose class a step changed.
+    """Frame whose class a step changed.
 
     Attributes:
+        video: name of the video.
         frame: official number, from 1.
         label: class that the frame is labelled with.
         before: class before the step, with its probability.
@@ -41,18 +42,19 @@ def examples(
     most: int,
     frames_of: Callable[[str], npt.NDArray[np.int64]],
 ) -> list[Example]:
-    """Return examples of one kind, from as many videos as there are, those with the most such frames first.
+    """Return example frames that a step corrected or worsened, spread over as many videos as possible.
 
-    Of a video the frames are taken in which the step's class is the most probable, one per stretch of frames.
+    Videos with the most such frames come first. Each stretch of frames gives one example: the frame in which the class
+    after the step has the highest probability.
 
     Args:
-        task: with classes.
-        traces: of a run, by video.
-        labels: official values by video; those of another length than the trace are passed over.
+        task: a task with classes.
+        traces: traces of a run, by video.
+        labels: official values by video; videos whose trace has another length are skipped.
         step: number of the step, from 0.
-        corrected: frames that the step corrected, else those that it worsened.
-        most: examples to return, at most.
-        frames_of: numbers of the frames of a video that have an image.
+        corrected: return frames that the step corrected; else frames that it worsened.
+        most: largest number of examples.
+        frames_of: function from a video's name to the numbers of its frames that have an image.
     """
     candidates = {}
     for video, trace in traces.items():
@@ -78,7 +80,7 @@ def examples(
 def _chosen(
     trace: StepTrace, rows: npt.NDArray[np.int64], step: int, most: int, with_image: npt.NDArray[np.int64]
 ) -> list[int]:
-    """Return rows that have an image, the most probable one of each stretch, the most probable first."""
+    """Return the most probable row of each stretch among rows that have an image, the most probable first."""
     rows = rows[np.isin(rows + 1, with_image)]
     if trace.probabilities is None or not len(rows):
         return []

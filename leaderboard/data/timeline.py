@@ -1,4 +1,4 @@
-"""One video, frame by frame: labels, words, what runs say, frames without a crop; cut down to what a screen shows."""
+"""Timeline of one video: labels, spoken lines, answers of runs, frames without a crop, reduced to fit a screen."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from harness.tables.table import one_line
 from harness.tasks import Task, valid_rows
 
 LABEL = "label"
-MOST_ROWS = 4800  # of the curves, all of them together
+MOST_ROWS = 4800  # all curves together
 _MOST_COLUMNS = 600
 Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Track:
-    """One run's answer to one video.
+    """Answer of one run to one video.
 
     Attributes:
-        name: how the legend calls it: our words, not the user's.
-        scores: ``(n, outputs)`` of frames 1 to n, ``None`` where the run has none.
-        decisions: official values ``(n,)`` or ``(n, outputs)``, the task's invalid marker where a frame has none.
-            ``None`` where the official file is not there.
+        name: name of the run in the legend; a fixed text, never the user's.
+        scores: float ``(n, outputs)`` of frames 1 to n; ``None`` if the run has no scores.
+        decisions: official values ``(n,)`` or ``(n, outputs)``, with the task's invalid marker for frames without a
+            decision; ``None`` if the official file is missing.
     """
 
     name: str
@@ -38,11 +38,12 @@ class Track:
 
 @dataclass(frozen=True)
 class SpokenLine:
-    """A line of a transcript, located among the frames.
+    """Line of a transcript, located among the frames.
 
     Attributes:
-        start, end: seconds from the start of the audio; ``None`` where unknown.
-        first, last: frames during which it is spoken; ``None`` where times or the frame rate are unknown.
+        text: the words, on one line.
+        start, end: seconds from the start of the audio; ``None`` if unknown.
+        first, last: frames during which the line is spoken; ``None`` if times or the frame rate are unknown.
     """
 
     text: str
@@ -59,9 +60,9 @@ def spoken_lines(transcript: Transcript, fps: float | None, n_frames: int) -> tu
     has no frames.
 
     Args:
-        transcript: of the video.
-        fps: frames per second of the video; ``None`` where no time can be computed from frames.
-        n_frames: of the video.
+        transcript: transcript of the video.
+        fps: frames per second of the video; ``None`` if frames can't be converted to times.
+        n_frames: number of frames of the video.
     """
     lines = []
     for k, line in enumerate(transcript.lines):
@@ -77,12 +78,17 @@ def spoken_lines(transcript: Transcript, fps: float | None, n_frames: int) -> tu
 
 @dataclass(frozen=True)
 class Timeline:
-    """What is known of one video.
+    """Labels, answers and spoken lines of one video.
 
     Attributes:
-        words: lines that are spoken, in order; empty where nothing is known of times.
-        labels: official values, invalid marker in place; ``None`` where they can't be read.
-        bare: which frames have no crop; ``None`` where that is not known.
+        task: task of the labels and answers.
+        video: name of the video.
+        n_frames: number of frames; 1 for a task of level ``video``.
+        labels: official values ``(n_frames,)`` or ``(n_frames, outputs)`` with the invalid marker; ``None`` if
+            unreadable.
+        bare: True for frames without a crop, bool ``(n_frames,)``; ``None`` if unknown.
+        tracks: answers of one run or two.
+        words: spoken lines in order; empty without a transcript.
     """
 
     task: Task
@@ -95,13 +101,17 @@ class Timeline:
 
     @property
     def annotated(self) -> Bool | None:
-        """Frames whose label counts."""
+        """Mask of the frames whose label counts, bool ``(n_frames,)``; ``None`` without labels."""
         return None if self.labels is None else valid_rows(self.labels, self.task)
 
     def error(self, track: Track) -> npt.NDArray[np.float64] | None:
-        """How wrong each frame is: 0 or 1 for classes, the share of wrong units, the mean distance of values.
+        """Return the error of each frame, float64 ``(n_frames,)``.
 
-        NaN where the label does not count; ``None`` without labels or decisions.
+        The error is 0 or 1 for classes, the share of wrong units for action units, and the mean absolute difference for
+        values. Frames whose label does not count are NaN.
+
+        Returns:
+            The errors; ``None`` without labels or decisions.
         """
         annotated = self.annotated
         if self.labels is None or annotated is None or track.decisions is None:
@@ -114,11 +124,11 @@ class Timeline:
         return np.where(annotated, wrong, np.nan)
 
     def worst_stretch(self, track: Track, length: int) -> tuple[int, int] | None:
-        """First and last frame of the stretch of that length with the most error; ``None`` where none is known."""
+        """Return first and last frame of the ``length`` frames with the largest error; ``None`` if unknown."""
         return self._most(self.error(track), length)
 
     def apart_stretch(self, a: Track, b: Track, length: int) -> tuple[int, int] | None:
-        """The stretch of that length where the errors of two tracks differ most; ``None`` where either is not known."""
+        """Return the ``length`` frames in which the errors of two tracks differ most; ``None`` if unknown."""
         of_a, of_b = self.error(a), self.error(b)
         return None if of_a is None or of_b is None else self._most(np.abs(of_a - of_b), length)
 
@@ -132,7 +142,7 @@ class Timeline:
 
 
 def stretch_of(text: str, n_frames: int) -> tuple[int, int]:
-    """First and last frame that ``120-480`` names; all frames where it names none that are there."""
+    """Return first and last frame of a text such as ``120-480``; all frames for any other text or an empty stretch."""
     begin, _, end = text.partition("-")
     if not (begin.isascii() and begin.isdigit() and end.isascii() and end.isdigit() and len(text) < 40):
         return 1, n_frames
@@ -141,29 +151,29 @@ def stretch_of(text: str, n_frames: int) -> tuple[int, int]:
 
 
 def bars(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
-    """Where each class, or unit, is labelled and decided: a row a stretch of frames.
+    """Return the stretches in which each class or unit is labelled or decided, one row per stretch.
 
-    Stretches closer than a screen can tell apart are joined; none is left out, however short.
+    Stretches that lie too close for a screen are joined. Even the shortest stretch is listed.
 
     Returns:
-        ``who`` (``label`` or a track's name), ``target``, ``first``, ``last``; empty for values.
+        Columns ``who`` (``label`` or a track's name), ``target``, ``first``, ``last``; empty for tasks with values.
     """
     shown = slice(first - 1, last)
     parts: list[tuple[str, str, Bool]] = []
     for who, values in [(LABEL, timeline.labels), *((track.name, track.decisions) for track in timeline.tracks)]:
         if values is None or timeline.task.kind == "values":
             continue
-        own = values[shown]
+        answers = values[shown]
         for k, target in enumerate(timeline.task.targets):
-            parts.append((who, target, np.asarray(own == k if own.ndim == 1 else own[:, k] == 1)))
+            parts.append((who, target, np.asarray(answers == k if answers.ndim == 1 else answers[:, k] == 1)))
     return _stretches(parts, first)
 
 
 def strips(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
-    """What else there is to say of frames: wrong ones of each track, those without a label, without a crop.
+    """Return the stretches of frames that a track decides wrong, or that lack a label or a crop.
 
     Returns:
-        ``who`` (a track's name, or empty), ``strip``, ``first``, ``last``.
+        Columns ``who`` (a track's name, or empty), ``strip``, ``first``, ``last``.
     """
     shown, noun = slice(first - 1, last), timeline.task.noun
     several = len(timeline.tracks) > 1
@@ -180,11 +190,11 @@ def strips(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
 
 
 def answer_rows(timeline: Timeline) -> pd.DataFrame:
-    """Return labels and answers of a video that is one row, a row per target.
+    """Return labels and answers for a task of level ``video``, one row per target.
 
     Returns:
-        ``target``; of values ``labelled`` and per track ``value:<name>`` and ``error:<name>``, the absolute one; of
-        classes ``labelled`` and per track ``decided:<name>``, words, and ``score:<name>``.
+        Columns ``target`` and ``labelled``; for values also ``value:<name>`` and ``error:<name>`` (absolute) per track;
+        for classes also ``decided:<name>`` (a word, or empty) and ``score:<name>`` per track.
     """
     task, columns = timeline.task, {"target": list(timeline.task.targets)}
     known = timeline.labels is not None and timeline.annotated is not None and bool(timeline.annotated[0])
@@ -208,7 +218,7 @@ def answer_rows(timeline: Timeline) -> pd.DataFrame:
 
 
 def word_stretches(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
-    """Return the lines that are spoken in a stretch: ``text``, ``first``, ``last``; the frames cut to the stretch."""
+    """Return the lines spoken in a stretch: columns ``text``, ``first``, ``last``, with frames cut to the stretch."""
     rows = [
         (line.text, max(first, line.first), min(last, line.last))
         for line in timeline.words
@@ -218,13 +228,14 @@ def word_stretches(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
 
 
 def word_rows(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
-    """Return a row per line that is spoken in a stretch, with what labels and runs say of its frames.
+    """Return the lines spoken in a stretch, with labels and answers over each line's frames, one row per line.
 
-    Lines that can't be located are listed as well. Of tasks with two classes, shares of the second one.
+    Lines that can't be located are listed as well.
 
     Returns:
-        ``start``, ``end`` (seconds), ``frames``, ``text``; of pairs ``labelled`` and per track ``decided:<name>``,
-        shares of the line's frames, and ``score:<name>``, the mean score.
+        Columns ``start``, ``end`` (seconds), ``frames``, ``text``. Tasks with two classes also have ``labelled`` and,
+        per track, ``decided:<name>``, the shares of the second class among the line's frames, and ``score:<name>``, the
+        mean score of that class.
     """
     rows = []
     for line in timeline.words:
@@ -241,7 +252,7 @@ def word_rows(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
 
 
 def _shares(timeline: Timeline, spoken: slice) -> dict[str, float]:
-    """Return the shares of the second class in labels and decisions, and its mean score, over the frames of a line."""
+    """Return the second class's share of labels and decisions, and its mean score, over the frames of a line."""
     shares: dict[str, float] = {}
     if timeline.labels is not None and timeline.annotated is not None:
         labels = timeline.labels[spoken][timeline.annotated[spoken]]
@@ -255,24 +266,24 @@ def _shares(timeline: Timeline, spoken: slice) -> dict[str, float]:
 
 
 def strip_names(timeline: Timeline) -> list[str]:
-    """Strips that the video has anything of, whichever stretch is shown."""
+    """Return the names of the strips that the whole video has, whichever stretch is shown."""
     return list(dict.fromkeys(strips(timeline, 1, timeline.n_frames)["strip"]))
 
 
 def curves(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
-    """Scores, or values, over the frames: the lowest, mean and highest of as many frames as share a point.
+    """Return the curves of scores or values: lowest, mean and highest of the frames that share a point.
 
     Returns:
-        ``who``, ``target``, ``first``, ``last``, ``low``, ``mean``, ``high``; NaN where no frame has a value. Values
-        have a curve of their labels, too.
+        Columns ``who``, ``target``, ``first``, ``last``, ``low``, ``mean``, ``high``; NaN for points without a value.
+        Tasks with values have a curve of the labels, too.
     """
-    found = list(_curves(timeline))
+    values_by_track = list(_curves(timeline))
     outputs = timeline.task.n_outputs
-    columns = min(_MOST_COLUMNS, max(50, MOST_ROWS // (outputs * max(1, len(found)))))
+    columns = min(_MOST_COLUMNS, max(50, MOST_ROWS // (outputs * max(1, len(values_by_track)))))
     starts = _starts(last - first + 1, columns)
     ends = np.append(starts[1:], last - first + 1)
     frames = []
-    for who, values in found:
+    for who, values in values_by_track:
         low, mean, high = _envelope(values[first - 1 : last], starts, ends - starts)
         frames.append(
             pd.DataFrame(
@@ -296,27 +307,27 @@ def _curves(timeline: Timeline) -> Iterator[tuple[str, npt.NDArray[np.float64]]]
     if values and timeline.labels is not None and timeline.annotated is not None:
         yield LABEL, np.where(timeline.annotated[:, None], timeline.labels, np.nan)
     for track in timeline.tracks:
-        # of values, what was decided is what was scored
+        # for tasks with values the decisions are the scored values
         shown = track.decisions if values and track.decisions is not None else track.scores
         if shown is not None:
-            own = np.asarray(shown, np.float64)
-            yield track.name, np.where(own == timeline.task.invalid, np.nan, own) if values else own
+            scores = np.asarray(shown, np.float64)
+            yield track.name, np.where(scores == timeline.task.invalid, np.nan, scores) if values else scores
 
 
 def _starts(n: int, columns: int) -> npt.NDArray[np.int64]:
-    """Where each of up to so many equal parts of n frames begins."""
+    """Return the first index of each part when ``n`` frames are cut into up to ``columns`` equal parts."""
     return np.unique(np.linspace(0, n, min(n, columns), endpoint=False).astype(np.int64))
 
 
 def _envelope(
     values: npt.NDArray[np.float64], starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Lowest, mean and highest of each part, frames without a value left out."""
+    """Return lowest, mean and highest value of each part; frames without a value are left out."""
     low, high = np.fmin.reduceat(values, starts, axis=0), np.fmax.reduceat(values, starts, axis=0)
     there = np.isfinite(values)
     n = np.add.reduceat(there.astype(np.int64), starts, axis=0)
     total = np.add.reduceat(np.where(there, values, 0.0), starts, axis=0)
-    # of one value the mean is that value, whatever rounding makes of sums
+    # the mean of equal values is that value: rounding of the sum must not move it
     mean = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
     return low, np.clip(mean, low, high), high
 
@@ -329,7 +340,7 @@ def _stretches(parts: Sequence[tuple[str, str, Bool]], first: int) -> pd.DataFra
         any_of = np.logical_or.reduceat(mask, starts) if len(mask) else mask
         change = np.flatnonzero(np.diff(np.concatenate([[0], any_of.astype(np.int8), [0]])))
         for begin, stop in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):
-            # to the frame where a stretch begins and ends inside a part
+            # exact first and last frame of the stretch inside its parts
             inside = np.flatnonzero(mask[starts[begin] : ends[stop - 1]])
             rows.append((who, target, first + int(starts[begin] + inside[0]), first + int(starts[begin] + inside[-1])))
     return pd.DataFrame(rows, columns=["who", "target", "first", "last"])

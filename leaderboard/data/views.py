@@ -1,7 +1,7 @@
-"""Saved views of the board: a name and the address of each, in a plain file beside the runs.
+"""Saved views of the board: names and addresses in a plain file beside the runs.
 
-The file is ``views.json`` in the folder of the runs, as the ledger of submissions is: everyone who works in that folder
-has the same views. It is replaced as a whole, under a lock.
+The file is ``views.json`` in the folder of the runs, beside the ledger of submissions: everyone who works in that
+folder has the same views. Each change replaces the whole file under a lock.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MOST_VALUES, _LONGEST_VALUE = 200, 500
 
 @dataclass(frozen=True)
 class SavedView:
-    """A view of the board.
+    """Saved view of the board.
 
     Attributes:
         name: one line, unlike that of any other view.
-        address: values by key, of the keys :data:`ADDRESS`.
-        time: when it was saved, ISO 8601 in UTC.
+        address: values by key; the keys are among :data:`ADDRESS`.
+        time: when the view was saved, ISO 8601 in UTC.
     """
 
     name: str
@@ -62,7 +62,7 @@ VIEWS: Document[_Content] = Document(
 
 
 class SavedViews:
-    """The saved views below a folder of runs.
+    """Saved views below a folder of runs.
 
     Args:
         out: folder of the runs; the first view that is saved makes ``out/views.json``.
@@ -70,7 +70,7 @@ class SavedViews:
     """
 
     def __init__(self, out: Path, *, patience: float = 5.0) -> None:
-        """Name the file, which need not be there yet."""
+        """Set the path of the file, which may be missing until the first view is saved."""
         self.path = out / VIEWS_FILE
         self._lock = out / f".{VIEWS_FILE}.lock"
         self._patience = patience
@@ -79,17 +79,17 @@ class SavedViews:
         """Return the views by name, in the order of their names.
 
         Raises:
-            DataError: the file can't be read, or is of a newer version.
+            DataError: the file can't be read, or a newer version wrote it.
         """
         content = VIEWS.find(self.path) or _Content()
         return {view.name: view for view in sorted(content.views, key=lambda view: view.name.casefold())}
 
     def save(self, name: str, address: Mapping[str, tuple[str, ...]]) -> SavedView:
-        """Save a view; an earlier one of the name is replaced.
+        """Save a view in place of an earlier one of the same name.
 
         Args:
-            name: of the view.
-            address: of the board; keys that are no part of a view are left out.
+            name: name of the view.
+            address: values of the board's address by key; keys that are no part of a view are left out.
 
         Raises:
             UsageError: the name can't be shown, or there are too many views.

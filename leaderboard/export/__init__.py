@@ -1,1 +1,1 @@
-"""``abaw export``: any table of the leaderboard, in the bytes that the page's buttons give."""
+"""Command ``abaw export``: any table of the leaderboard, byte for byte as the pages export it."""

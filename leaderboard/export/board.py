@@ -1,4 +1,4 @@
-"""``abaw export board``: runs and published results, narrowed as on the page."""
+"""Command ``abaw export board``: runs and published results, with the filters of the page."""
 
 from __future__ import annotations
 
@@ -51,9 +51,10 @@ def board(
     store: Path | None,
     **filters: Any,
 ) -> None:
-    """Runs and published results of one task, split and data set, best first.
+    """Write a board, best entries first.
 
-    Where the data set has several versions of its labels, runs on one of them are written.
+    A board has runs and published results of one task, split and data set. If the data set has several versions of its
+    labels, only runs on one version are written.
 
     \b
     Example: abaw export board --task EXPR --split val --format md
@@ -61,15 +62,15 @@ def board(
     from harness.board.entries import filtered
     from harness.board.tables.board import board_table
 
-    found = _board(load_settings(out=out, store=store), task, split, data_set, labels, each_seed=each_seed)
-    entries = found.reference if reference else found.entries
+    whole = _board(load_settings(out=out, store=store), task, split, data_set, labels, each_seed=each_seed)
+    entries = whole.reference if reference else whole.entries
     shown = filtered(entries, _filters(entries, **filters))
-    notes = found.notes if not reference else (found.apart,) if found.apart else ()
+    notes = whole.notes if not reference else (whole.apart,) if whole.apart else ()
     for note in notes:
         click.echo(f"abaw: {note}", err=True)
-    for other in () if reference else found.others:
+    for other in () if reference else whole.others:
         click.echo(f"abaw: to write those instead: --labels {other.ranking.labels}", err=True)
-    write(board_table(shown, found.view, notes), form=form, to=to, columns=columns)
+    write(board_table(shown, whole.view, notes), form=form, to=to, columns=columns)
 
 
 def _board(
@@ -81,7 +82,7 @@ def _board(
     *,
     each_seed: bool,
 ) -> Board:
-    """The board that was asked for, else the one that the page opens with."""
+    """Return the board of the options; options that are left out take the page's first choice."""
     from harness.board.board import load_board
     from harness.board.entries import View, data_with_entries, splits_with_entries, tasks_with_entries, versions
     from harness.slots import Ledger
@@ -90,17 +91,17 @@ def _board(
     with store.at_once() as held:
         runs, published = held.runs(), held.published()
     tasks = tasks_with_entries(runs, published)
-    wanted = TASKS[one_of("task", task, tasks)]
-    chosen = one_of("split of this task", split, splits_with_entries(runs, published, wanted))
-    data_names = data_with_entries(runs, published, wanted, chosen)
+    chosen_task = TASKS[one_of("task", task, tasks)]
+    chosen = one_of("split of this task", split, splits_with_entries(runs, published, chosen_task))
+    data_names = data_with_entries(runs, published, chosen_task, chosen)
     name = one_of("data set of this board", data_set, data_names)
     if data_set is None and len(data_names) > 1:
         others = ", ".join(other for other in data_names if other != name)
         click.echo(f"abaw: this is the board of {name}; --data-set names another one: {others}", err=True)
-    known = [ranking.labels for ranking in versions(runs, View(wanted, chosen, name)).found]
+    known = [ranking.labels for ranking in versions(runs, View(chosen_task, chosen, name)).found]
     version = one_of("version of the labels", labels, known) if known or labels else ""
     sent = Ledger(settings.out).read()
-    return load_board(store, View(wanted, chosen, name, version), each_seed=each_seed, sent=sent)
+    return load_board(store, View(chosen_task, chosen, name, version), each_seed=each_seed, sent=sent)
 
 
 def _filters(entries: pd.DataFrame, search: str, since: str, until: str, **accepted: tuple[str, ...]) -> Filters:

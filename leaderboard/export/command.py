@@ -1,4 +1,4 @@
-"""``abaw export``: its commands, one a page."""
+"""Group of the commands ``abaw export``: one command per page, and two for other programs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from leaderboard.export.slots import slots
 
 @click.group()
 def export() -> None:
-    """Any table of the leaderboard as CSV, Markdown or LaTeX.
+    """Export tables as CSV, Markdown or LaTeX.
 
-    The same bytes as the page's buttons give. The best is bold, what can't be told from it is marked, and every
-    special character is escaped.
+    The pages' export buttons give the same bytes. The best entry is bold, entries tied with the best are marked, and
+    every special character is escaped.
 
     \b
     Example: abaw export board --task EXPR --format latex --to board.tex

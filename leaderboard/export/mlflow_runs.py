@@ -1,4 +1,4 @@
-"""``abaw export mlflow``: runs in an MLflow store, through MLflow's own client."""
+"""Command ``abaw export mlflow``: runs in an MLflow store, written by MLflow's own client."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 RUN_ID, CONTENT, REMARK = "abaw.run_id", "abaw.content", "abaw.remark"
-"""Tags of an exported run: its id here, the digest of its record, and what a reader must know of its scores."""
+"""Tags of an exported run: its id in our store, the digest of its record, and a caution about its scores."""
 NOTE = "mlflow.note.content"
 """Tag that MLflow shows as the description."""
 LONGEST = 6_000
-"""Characters that MLflow takes as the value of a parameter; longer ones stand in ``run.json`` alone."""
+"""Largest number of characters in an MLflow parameter; longer values stand only in ``run.json``."""
 BATCH = 100
-"""Parameters that MLflow takes at once."""
+"""Number of parameters that MLflow accepts per call."""
 
 
 @click.command()
@@ -62,12 +62,12 @@ def _client(uri: str) -> MlflowClient:
 
     Raises:
         MissingDependencyError: MLflow is not installed.
-        StorageError: this MLflow knows no such store.
+        StorageError: this MLflow can't open a store of this kind.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its own seven take minutes where no server answers
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the default of 7 takes minutes without a server
     if "://" not in uri:
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow maintains it, and asks to be told so
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # folders work only with this setting
         uri = Path(uri).resolve().as_uri()
     try:
         from mlflow import MlflowClient
@@ -84,10 +84,10 @@ def _client(uri: str) -> MlflowClient:
 
 
 def _export(client: MlflowClient, run: PortableRun, experiment: str | None, uri: str) -> str:
-    """Write a run, or what has changed of it, and return what was done.
+    """Write a new or changed run; return ``written``, ``updated`` or ``there already``.
 
     Raises:
-        StorageError: MLflow refuses it.
+        StorageError: MLflow refuses the run.
     """
     from mlflow.exceptions import MlflowException
 

@@ -1,4 +1,4 @@
-"""``abaw export huggingface``: a run as a folder that a repository of the Hugging Face Hub can be made of."""
+"""Command ``abaw export huggingface``: a run as a folder, ready for a repository of the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CARD, RESULTS = "README.md", "results"
 KINDS = {"VA": "regression", "EMI": "regression"}
-"""Kind of a task in the Hub's words, where the task is no classification."""
+"""The Hub's term for the kind of a task; tasks that are missing here are classifications."""
 
 
 @click.command()
@@ -54,7 +54,7 @@ def huggingface(run: str, folder: Path, replace: bool, out: Path | None, store: 
 
 
 def card(run: PortableRun) -> str:
-    """Return the text of a model card: YAML with a model-index, then what was measured, in words."""
+    """Return the text of a model card: YAML with a model-index, then a description of the run and its scores."""
     from huggingface_hub import ModelCard, ModelCardData
 
     record = run.record
@@ -69,7 +69,7 @@ def card(run: PortableRun) -> str:
 
 
 def _results(run: PortableRun) -> list[EvalResult]:
-    """Return the headline scores as entries of the model-index: the official one first, then each class."""
+    """Return the headline scores as entries of the model-index: the official score first, then each class."""
     from huggingface_hub import EvalResult
 
     from harness.records.run import HEADLINE

@@ -1,4 +1,4 @@
-"""``abaw export papers``: a paper's table with ours beside it, and what each ingredient adds."""
+"""Command ``abaw export papers``: a paper's table with our scores beside it, or the gain of each ingredient."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def papers(
     out: Path | None,
     store: Path | None,
 ) -> None:
-    """A results table of one of the papers, ours beside theirs; TABLE as `abaw reproduce` takes it.
+    """Write a paper's table with our scores beside it.
 
-    own:EXPR, or another task, stands for our own solutions that differ in one ingredient.
+    TABLE is a name that `abaw reproduce` takes. own:EXPR, or own: with another task, stands for our own solutions that
+    differ in one ingredient.
 
     \b
     Example: abaw export papers abaw10:table1 --format latex --to table1.tex
@@ -73,10 +74,10 @@ def _of_paper(
         rows = beside(table, runs, held.targets(), data_name, held.replicates, current, labels=chosen)
     if not ingredients:
         return paper_table(table, rows, data_name)
-    found = of_paper(table, rows)
-    if not found.listed:
+    gains = of_paper(table, rows)
+    if not gains.listed:
         raise _nothing_to_list(key)
-    return ingredient_table(table.title, found)
+    return ingredient_table(table.title, gains)
 
 
 def _of_own(store: Store, key: str, data_set: str | None, labels: str | None, ingredients: bool) -> Table:
@@ -90,27 +91,27 @@ def _of_own(store: Store, key: str, data_set: str | None, labels: str | None, in
         raise UsageError(f"no run of {task.name} on validation is in the store", where=store.place)
     data_name = one_of("data set of these runs", data_set, names)
     chosen = _labels(rankings_of_own(runs, task.name, data_name), labels)
-    found = gains_of_task(runs, task.name, data_name, store.replicates, labels=chosen)
+    gains = gains_of_task(runs, task.name, data_name, store.replicates, labels=chosen)
     if not ingredients:
         do = "Give --ingredients: our own solutions have no other table here; abaw export board lists them"
         raise UsageError("no paper's table", where=key, do=do)
-    if not found.listed:
+    if not gains.listed:
         raise _nothing_to_list(key)
-    return ingredient_table(f"Our own runs: {task.title}, val", found)
+    return ingredient_table(f"Our own runs: {task.title}, val", gains)
 
 
-def _labels(found: Sequence[Ranking], labels: str | None) -> str:
-    """Return the version of the labels that was asked for, else the newest run's; name the others on stderr."""
+def _labels(rankings: Sequence[Ranking], labels: str | None) -> str:
+    """Return the version of the labels to write, by default the newest run's; name the others on stderr."""
     from harness.system.counts import counted
 
-    names = [ranking.labels for ranking in found]
+    names = [ranking.labels for ranking in rankings]
     if not names and labels is None:
         return ""
     chosen = one_of("version of the labels", labels, names)
-    for ranking in found:
-        if len(found) > 1 and ranking.labels == chosen:
+    for ranking in rankings:
+        if len(rankings) > 1 and ranking.labels == chosen:
             click.echo(f"abaw: ours: runs on {ranking.title}", err=True)
-    for ranking in found:
+    for ranking in rankings:
         if ranking.labels != chosen:
             runs = counted(len(ranking.run_ids), "run")
             click.echo(f"abaw: left out: {runs} on {ranking.title}: --labels {ranking.labels}", err=True)

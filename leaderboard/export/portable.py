@@ -1,4 +1,4 @@
-"""A run as other programs take it: plain parameters, named numbers, and the files that it is."""
+"""A run in the terms of other programs: plain parameters, named numbers and files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from harness.records.run import RunRecord
 
 SEEN_IN_TRAINING = "seen_in_training"
-"""Part of the names of scores on videos that the heads were trained on."""
+"""Prefix in the names of scores on videos that the heads were trained on."""
 
 
 @dataclass(frozen=True)
 class PortableRun:
-    """A run that leaves this project.
+    """Run to be exported to another program.
 
     Attributes:
-        record: of the run.
-        folder: of the run.
-        remark: what a reader must know of its scores: synthetic data, labels that may be derived, a split that the
-            heads have seen; empty where the data set is the published one.
+        record: record of the run.
+        folder: folder of the run.
+        remark: caution about the scores: synthetic data, labels that may be derived, a split that the heads were
+            trained on; empty if no caution applies.
     """
 
     record: RunRecord
@@ -39,7 +39,7 @@ class PortableRun:
         """Read a run's folder.
 
         Raises:
-            DataError: the folder is no run's.
+            DataError: the folder holds no run.
         """
         from harness.datasets.identity import remark_on_data
         from harness.records.run import RunRecord
@@ -52,13 +52,13 @@ class PortableRun:
 
     @property
     def title(self) -> str:
-        """Solution and seed; on synthetic data it says so."""
+        """Name of the solution, with its seed and a mark for synthetic data."""
         seed = "" if self.record.seed is None else f", seed {self.record.seed}"
         synthetic = " (synthetic data)" if self.remark.startswith("synthetic") else ""
         return f"{self.record.name}{seed}{synthetic}"
 
     def parameters(self) -> dict[str, str]:
-        """Return what the run is, as text: solution, task, split, seed, data set, parts, options."""
+        """Return the parameters of the run as text: solution, task, split, seed, data set, parts, options."""
         record = self.record
         parts = ("name", "task", "split", "seed", "encoder", "head", "postprocess", "trained_on", "tuned_on")
         plain = {part: getattr(record, part) for part in parts}
@@ -69,13 +69,13 @@ class PortableRun:
         return {"solution": texts.pop("name"), **texts}
 
     def numbers(self) -> dict[str, float]:
-        """Return each score by name, ``macro_f1`` with ``macro_f1.low`` and ``.high``; ``f1.Anger``; and timings.
+        """Return scores and timings by name, such as ``macro_f1``, ``macro_f1.low``, ``macro_f1.high``, ``f1.Anger``.
 
-        Scores of other estimates begin with these, such as ``constant.macro_f1``. Scores on videos that the heads were
-        trained on begin with ``seen_in_training``.
+        Names of other estimates than the headline begin with the estimate: ``constant.macro_f1``. Scores on videos that
+        the heads were trained on begin with ``seen_in_training``.
 
         Raises:
-            DataError: two scores have one name.
+            DataError: two scores have the same name.
         """
         from harness.records.run import HEADLINE
 
@@ -93,7 +93,7 @@ class PortableRun:
         return numbers | {name: float(n) for name, n in timings.items()}
 
     def score_rows(self) -> list[dict[str, Any]]:
-        """Return each score as a row that says which run, data and labels it belongs to."""
+        """Return one row per score, with the run, data and labels that the score belongs to."""
         record = self.record
         start = {
             "run_id": record.run_id,
@@ -108,7 +108,7 @@ class PortableRun:
         return [{**start, **row} for row in record.scores]
 
     def copy_files(self, folder: Path) -> None:
-        """Copy the record and every file that it names into a folder, each checked against its hash.
+        """Copy the record and the files that it names into a folder, and check each copy against its hash.
 
         Raises:
             SubmissionError: a file is missing, or differs from what the run wrote.

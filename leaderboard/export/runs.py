@@ -1,4 +1,4 @@
-"""``abaw export run`` and ``abaw export compare``: the tables of one run, and of two side by side."""
+"""Commands ``abaw export run`` and ``abaw export compare``: tables of one run, and of two side by side."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def run(
     out: Path | None,
     store: Path | None,
 ) -> None:
-    """One run: scores by class, what is taken for what, scores by video, effect of each step, every setting.
+    """Write a table of one run.
+
+    The tables are scores by class, confusions, scores by video, effect of each step, and every setting.
 
     \b
     Example: abaw export run landmarks-mlp-smooth-val-s0-1a2b3c4d --table videos
@@ -60,9 +62,10 @@ def compare(
     out: Path | None,
     store: Path | None,
 ) -> None:
-    """Two runs over the same videos: each score with its paired difference, the videos that matter, what differs.
+    """Write a comparison of two runs.
 
-    A or B may be a published number, by the key that stands in the page's address: then there is no interval.
+    The tables are each score with its paired difference, the videos that matter most, and the settings that differ.
+    A or B may be a published number, named by its key in the page's address; it has no interval.
 
     \b
     Example: abaw export compare landmarks-mlp-smooth-val-s0-1a2b3c4d landmarks-mlp-val-s0-5e6f7a8b --format md
@@ -73,7 +76,7 @@ def compare(
 
 
 def _tables(store: Store, a: str, b: str) -> dict[str, Callable[[], Table]]:
-    """What the page offers, by name; settings can be laid side by side where scores can't."""
+    """Return functions that make the page's tables, by name; settings can be compared even if scores can't."""
     from harness.board.differences import Printed, Ran, beyond_runs, settings_that_differ
     from harness.board.tables.compare import beyond_table, scores_table, settings_table, videos_table
     from harness.metrics.compare import compare as compare_runs
@@ -93,30 +96,30 @@ def _tables(store: Store, a: str, b: str) -> dict[str, Callable[[], Table]]:
 
 
 def _side(store: Store, key: str) -> Side:
-    """A run, or the published number of that key.
+    """Return the run or published number of a key.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: the store has neither.
     """
     from harness.board.differences import Ran, printed_side
     from harness.store.store import stored_record
 
-    found = stored_record(store, key)
-    side = Ran(*found) if found else printed_side(store.published(), key)
+    stored = stored_record(store, key)
+    side = Ran(*stored) if stored else printed_side(store.published(), key)
     if side is None:
         raise UnknownNameError("run, or published number,", key, store.folders(), hint="See all runs with: abaw runs")
     return side
 
 
 def _record(store: Store, run_id: str) -> RunRecord:
-    """The record of a run in the store.
+    """Return the record of a run in the store.
 
     Raises:
         UnknownNameError: there is no such run.
     """
     from harness.store.store import stored_record
 
-    found = stored_record(store, run_id)
-    if found is None:
+    stored = stored_record(store, run_id)
+    if stored is None:
         raise UnknownNameError("run", run_id, store.folders(), hint="See all with: abaw runs")
-    return found[0]
+    return stored[0]

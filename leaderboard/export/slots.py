@@ -1,4 +1,4 @@
-"""``abaw export slots``: the ledger, narrowed as on the page."""
+"""Command ``abaw export slots``: the ledger of submissions, with the filters of the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def slots(
     out: Path | None,
     store: Path | None,
 ) -> None:
-    """What was sent to the organisers, which score came back, and what validation had said.
+    """Write the ledger of submissions.
+
+    Each row has the file that was sent, its official score, and the validation score of the same solution.
 
     \b
     Example: abaw export slots --task EXPR --format csv --to sent.csv

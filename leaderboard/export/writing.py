@@ -1,4 +1,4 @@
-"""What every table has in common: how it is written, and where to."""
+"""Options and writing that all commands of ``abaw export`` share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SUFFIXES = {suffix: form for form, (_, suffix, _) in FORMS.items() if form != "
 
 
 def writing_options(function: F) -> F:
-    """How a table is written, where to, and where the results are."""
+    """Add the options for a table's format, file and columns, and for the folders of the results."""
     for option in reversed(
         [
             click.option(
@@ -40,7 +40,7 @@ def writing_options(function: F) -> F:
 
 
 def open_store(settings: Settings) -> Store:
-    """The results store. Where there is none yet, that is said: a mistyped path is no empty board."""
+    """Return the results store; say on stderr if there is no store yet, because a path may be mistyped."""
     from harness.store.store import Store
 
     store = Store(settings.store)
@@ -50,23 +50,29 @@ def open_store(settings: Settings) -> Store:
 
 
 def write(table: Table, *, form: str | None, to: Path | None, columns: str | None) -> None:
-    """Write a table as it was asked for.
+    """Write a table in a format, to a file or to standard output.
+
+    Args:
+        table: table to write.
+        form: name of the format; ``None`` chooses by the file's suffix.
+        to: file; ``None`` is standard output.
+        columns: keys of the columns, separated by commas; ``None`` writes all.
 
     Raises:
-        UnknownNameError: it has no such column.
-        UsageError: the file's name is of another kind.
-        StorageError: the file can't be written; one that was there is as it was.
+        UnknownNameError: the table lacks one of the columns.
+        UsageError: no format has the file's suffix.
+        StorageError: the file can't be written; an earlier file stays unchanged.
     """
     text = FORMS[form or _form_of(to)][0](_chosen(table, columns))
     if to is None:
-        click.echo(text.encode(), nl=False)  # bytes: no system changes the line ends
+        click.echo(text.encode(), nl=False)  # bytes, so that no system changes the line ends
         return
     write_text(to, text)
     click.echo(f"{to}: {table.title}, {counted(len(table.rows), 'row')}", err=True)
 
 
 def _form_of(to: Path | None) -> str:
-    """The form that a file's name tells; CSV where it tells none."""
+    """Return the name of the format for a file's suffix; CSV without a suffix, for ``.txt`` and for standard output."""
     suffix = to.suffix.lower() if to else ""
     if suffix not in _SUFFIXES and suffix not in ("", ".txt"):
         do = f"Name it {', '.join(_SUFFIXES)}, or say which it is to be: --format"
@@ -75,7 +81,7 @@ def _form_of(to: Path | None) -> str:
 
 
 def _chosen(table: Table, names: str | None) -> Table:
-    """The columns that were asked for, whatever they are for."""
+    """Return the table with the named columns, including those for programs only."""
     if names is None:
         return table
     known = {column.key: column for column in table.columns}
@@ -87,10 +93,15 @@ def _chosen(table: Table, names: str | None) -> Table:
 
 
 def one_of(kind: str, name: str | None, known: list[str]) -> str:
-    """A name that is known, the first one by default.
+    """Return a known name, by default the first.
+
+    Args:
+        kind: noun for the message.
+        name: name to look up; ``None`` takes the first known name.
+        known: known names; at least one.
 
     Raises:
-        UnknownNameError: there is none of that name.
+        UnknownNameError: the name is unknown.
     """
     if name is None:
         return known[0]
