@@ -128,9 +128,9 @@ def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:
         replicates = list(read_replicates(contents, list(same["run_id"])).values())
     except StoreError:
         replicates = []  # the mean is then shown without an interval
-    total = mean_over_seeds(list(values), replicates)
-    interval = "" if total.low is None else f" with 95 % by {unit_of(same)} from {total.low:.3f} to {total.high:.3f}"
-    return f"Mean {total.mean:.3f}{interval}, ± {total.sd:.3f}"
+    stats = mean_over_seeds(list(values), replicates)
+    interval = "" if stats.low is None else f" with 95 % by {unit_of(same)} from {stats.low:.3f} to {stats.high:.3f}"
+    return f"Mean {stats.mean:.3f}{interval}, ± {stats.sd:.3f}"
 
 
 def _show_runs(runs: pd.DataFrame, record: RunRecord, what: str, columns: list[str]) -> None:
