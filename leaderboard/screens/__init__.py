@@ -1,1 +1,1 @@
-"""The pages of the app, and what they share."""
+"""Pages of the app, and the parts that they share."""

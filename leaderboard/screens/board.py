@@ -1,4 +1,4 @@
-"""The board: runs and published results of one task, split and data set, with their intervals."""
+"""Page Board: runs and published results of one task, split and data set, with their intervals."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from leaderboard.screens.reading import (
 ENTRY, BASE = "entry", "base"
 _BASELINE = "baseline"
 _CLICKED = "clicked-run"
-_LONGEST = 70  # characters of a name where two stand on a line
+_LONGEST = 70  # characters of a name if two names share a line
 
 
 def board() -> None:
-    """The page."""
+    """Show the page."""
     if clicked := st.session_state.pop(_CLICKED, None):
         st.switch_page(page("run"), query_params={"run": clicked})
     top = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
@@ -70,7 +70,7 @@ def board() -> None:
 
 
 def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
-    """The board; without places and ties where the store can't be read now."""
+    """Return the board; if the store is unreadable now, classes, rank intervals and ties are missing."""
     parts = (view, contents.runs, contents.published, contents.failures)
     if not len(contents.runs):
         return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
@@ -86,7 +86,7 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
         return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
 
 
-# what is computed from the replicates is small, the replicates are not
+# the board is cached, because it is small; the replicates that it is computed from are large
 @st.cache_data(max_entries=16, show_spinner=False)
 def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) -> Board:
     with read_at_once(_contents) as store:
@@ -104,7 +104,7 @@ def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) ->
 
 
 def _with_test_files(contents: Contents, whole: Board) -> Board:
-    """Return the board with how far each run is on the way to a submission, where that can be told."""
+    """Return the board with each run's progress towards a submission, if store and ledger are readable."""
     if whole.runs.empty:
         return whole
     try:
@@ -121,8 +121,8 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
         st.info("Nothing here yet for this task, split and data set.")
         return
     _say_which_labels(whole)
-    if said := leader(entries):
-        st.text(said, help=words.STANDING)
+    if sentence := leader(entries):
+        st.text(sentence, help=words.STANDING)
         _lead_on(entries, view)
     if len(shown) < len(entries):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -136,7 +136,7 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
 
 
 def _say_which_labels(whole: Board) -> None:
-    """Say where runs are that this board leaves out: on other labels, or on the same ones under another name."""
+    """Name the runs that this board leaves out: those on other labels, and those on a data set of another name."""
     view, ranking = whole.view, whole.ranking
     if ranking is None:
         return
@@ -154,31 +154,31 @@ def _say_which_labels(whole: Board) -> None:
 
 
 def _lead_on(entries: pd.DataFrame, view: View) -> None:
-    """From the sentence on the best run to what it is told from."""
+    """Show links to the best run, to its comparison with the second, and to the gains of ingredients."""
     keys = list(leading(entries)["key"][:2])
     with st.container(horizontal=True, gap="small"):
         link("run", "Open the best run", help=words.OF_SEVERAL, run=keys[0])
         if len(keys) > 1:
             link("compare", "Compare it with the second", help=words.OF_SEVERAL, a=keys[0], b=keys[1])
         if len(keys) > 1 and view.split == "val":
-            own = {"table": f"{OWN}{view.task.name}", "on": view.data_name, "on_labels": view.labels}
-            link("papers", "Which ingredient helped", **own)
+            state = {"table": f"{OWN}{view.task.name}", "on": view.data_name, "on_labels": view.labels}
+            link("papers", "Which ingredient helped", **state)
 
 
 def _chosen(entries: pd.DataFrame) -> tuple[Row, ...]:
-    """Entries that are selected; the selection stands in the address."""
+    """Return the selected entries; the page's address holds the selection."""
     return records(entries[entries["key"].isin(st.query_params.get_all(ENTRY))])
 
 
 def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whole: Board) -> None:
-    """What can be done with the rows that are selected: a line above the table that keeps its place."""
+    """Show the actions on the selected rows in a line above the table, which keeps its place."""
     view = whole.view
     alone = chosen[0] if len(chosen) == 1 else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="actions"):
-        # on the left: on the right the table's own tools lie over it
+        # on the left, because the table's own tools cover the right
         version = f"-{view.labels}" if whole.others else ""
         export_buttons(board_table(shown, view, whole.notes), f"{view.task.name}-{view.split}{version}".lower())
-        # links, not buttons: they open in a tab of their own, too
+        # links instead of buttons, so that they can be opened in a new tab
         if alone and alone["kind"] == RUN:
             link("run", "Open run", help=words.OF_SEVERAL, run=alone["key"])
         if len(chosen) == 2:
@@ -204,10 +204,10 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whol
 
 
 def _compare_with_base(runs: Sequence[Mapping[str, Any]]) -> None:
-    """Show the way to a comparison of the selected runs with one of them; the address says with which."""
+    """Show a link to a comparison of the selected runs with a baseline among them, which the address holds."""
     labels = {str(run["key"]): str(run["label"]) for run in runs}
     linked = st.query_params.get(BASE)
-    # the address is what counts; where it names none of these, the last one: better runs are compared with it
+    # the address decides; by default the last run is the baseline, so that better runs are compared with it
     base = linked if linked in labels else list(labels)[-1]
     st.session_state[_BASELINE] = base
 
@@ -227,7 +227,7 @@ def _short(label: str) -> str:
 
 
 def _show_on_phone(shown: pd.DataFrame, view: View) -> None:
-    """Show rank, name and score of the first rows in a list that a phone's screen has room for."""
+    """Show rank, name and score of the first rows in a list that fits a phone's screen."""
     heads = ("Rank", "Solution", score_title(view.task.metric))
     rows = map(_phone_row, shown.head(phone.MOST_ROWS).to_dict("records"))
     phone.show_list("board", heads, rows, 1, len(shown))
@@ -241,19 +241,19 @@ def _phone_row(entry: Mapping[Any, Any]) -> tuple[phone.Cell, ...]:
 
 
 def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str, columns: Sequence[str] = ()) -> None:
-    """Show a table of some entries; what is selected among those ``beside`` them stays selected.
+    """Show a table of entries, and keep the selection in the page's other table.
 
     Args:
         shown: entries, in the order of the rows.
-        beside: entries of another table of the page.
-        view: of the board.
-        name: of the table.
-        columns: keys to show beside rank, name and score; none for all.
+        beside: entries of the other table of the page.
+        view: view of the board.
+        name: name of the table.
+        columns: keys to show beside rank, name and score; empty for all.
     """
     table = with_names(board_table(shown, view), shown)
     frame = grid.board_frame(table, shown, columns)
     keys, others = ([str(key) for key in entries["key"]] for entries in (shown, beside))
-    # a table with other rows is another widget: a selection never slides to the run that took the row's place
+    # the key depends on the rows: in a table with other rows the selection must not move to another run
     widget = f"{name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:12]}"
     linked = st.query_params.get_all(ENTRY)
 
@@ -285,7 +285,7 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
 
 
 def _show_attempts(tried: Attempts, view: View) -> None:
-    """Show runs that came to nothing, apart from the board: those that wait for weights, and those that failed."""
+    """Show runs without a result below the board: those that wait for weights or packages, and those that failed."""
     if len(tried.waiting):
         title = f"Needs weights or packages: {counted(len(tried.waiting), 'run')} of {view.task.name}"
         with st.expander(title):
@@ -303,12 +303,12 @@ def _show_attempts(tried: Attempts, view: View) -> None:
 
 
 def _choose_attempt(rows: pd.DataFrame, key: str, last: Mapping[str, str]) -> pd.Series[Any]:
-    """Show runs that came to nothing, and return the one that is selected, the first by default.
+    """Show runs without a result, and return the selected one, by default the first.
 
     Args:
-        rows: of :class:`Attempts`.
-        key: of the table.
-        last: titles of the last two columns by name, a short one and a long one.
+        rows: rows of one table of :class:`Attempts`.
+        key: key of the widget.
+        last: titles of the last two columns by name, a narrow one and a wide one.
     """
     c = st.column_config
     short, long = last

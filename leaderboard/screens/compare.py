@@ -1,4 +1,4 @@
-"""Two runs, a run and a published number, or any number of runs against one: which is better, and how sure that is."""
+"""Page Compare: two runs, a run and a published number, or several runs against a baseline."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from leaderboard.screens.sides import choose_sides
 
 
 def compare() -> None:
-    """The page."""
+    """Show the page."""
     st.header("Compare", anchor=False)
     contents = read_store()
     store_notice(contents)
@@ -87,25 +87,25 @@ def _show_heads(a: Side, b: Side) -> None:
 
 def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
     try:
-        found = _compared(str(contents.place), contents.version, a.key, b.key, (a, b))
+        comparison = _compared(str(contents.place), contents.version, a.key, b.key, (a, b))
     except DataError as error:
         st.warning("**These two can't be compared.**")
         st.text(str(error))
         _show_settings(a, b)
         return
-    head = found.headline
-    (st.success if found.separable else st.info)(f"**{found.verdict[0].upper()}{found.verdict[1:]}.**")
+    head = comparison.headline
+    (st.success if comparison.separable else st.info)(f"**{comparison.verdict[0].upper()}{comparison.verdict[1:]}.**")
     text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
-    if found.p_value is not None:
-        size = f"{found.n_units} {found.unit}s, {found.replicates:,} replicates"
-        text += f", p = {found.p_value:.4f}, paired over {size}"
+    if comparison.p_value is not None:
+        size = f"{comparison.n_units} {comparison.unit}s, {comparison.replicates:,} replicates"
+        text += f", p = {comparison.p_value:.4f}, paired over {size}"
     st.text(text, help=f"{words.PAIRED} {words.P_VALUE}")
     _show_settings(a, b)
-    _show_scores(found)
-    show_videos(found, a, b)
+    _show_scores(comparison)
+    show_videos(comparison, a, b)
 
 
-# the other arguments are the cache's key
+# all arguments but _sides are the cache's key
 @st.cache_data(max_entries=64, show_spinner=False)
 def _compared(path: str, version: tuple[int, int], a: str, b: str, _sides: tuple[Ran, Ran]) -> Comparison:
     one, other = _sides
@@ -136,10 +136,10 @@ def _settings_grid(a: Ran, b: Ran, settings: list[Setting]) -> None:
     grid.show_grid(settings_table(a.key, b.key, settings), {"kind": 120, "name": 280, "a": 355, "b": 355})
 
 
-def _show_scores(found: Comparison) -> None:
-    scores = scores_table(found)
+def _show_scores(comparison: Comparison) -> None:
+    scores = scores_table(comparison)
     heading("Score by score", scores, "scores", help=words.PAIRED)
-    rows = score_rows(found)
+    rows = score_rows(comparison)
     chart, table = st.columns([3, 2], gap="large")
     with chart:
         if (rows["difference"] == 0).all():
@@ -152,14 +152,14 @@ def _show_scores(found: Comparison) -> None:
 
 
 def _show_beyond(a: Side, b: Side, contents: Contents) -> None:
-    found = beyond_runs(a, b, contents.runs)
-    if found.objection:
+    difference = beyond_runs(a, b, contents.runs)
+    if difference.objection:
         st.error("**Not comparable.**")
-        st.text(found.objection)
+        st.text(difference.objection)
     else:
         st.info("**A difference, but no interval.**", icon=None)
         st.text(words.NO_INTERVAL)
     names = [side.name if isinstance(side, Printed) else side.key for side in (a, b)]
-    table = beyond_table(names[0], names[1], found)
+    table = beyond_table(names[0], names[1], difference)
     grid.show_grid(table, {"score": 240}, {"difference": words.NO_INTERVAL}, width="content")
     export_buttons(table, "difference")

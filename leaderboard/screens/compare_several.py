@@ -1,4 +1,4 @@
-"""Part of the Compare page: any number of runs against one. The address says which; the lists change the address."""
+"""Part of the page Compare: several runs against a baseline. The address names the runs; the lists change it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show_several(contents: Contents, base: str) -> None:
     """Show the runs of the address beside the base, with their differences, intervals and p-values.
 
     Args:
-        contents: of the store.
+        contents: contents of the store.
         base: id of the run that the others are compared with.
     """
     runs = contents.runs
@@ -59,7 +59,7 @@ def show_several(contents: Contents, base: str) -> None:
 
 
 def _choose(runs: pd.DataFrame, task: str, base: str) -> list[str]:
-    """Return the ids of the runs to compare, as the address has them, and offer others."""
+    """Show lists to choose the baseline and the runs; return the ids of the runs in the address."""
     every = run_choices(runs, task)
     bases = every if base in every else {base: base, **every}
     fitting = {key: text for key, text in run_choices(runs[comparable(runs, base)], task).items() if key != base}
@@ -68,7 +68,7 @@ def _choose(runs: pd.DataFrame, task: str, base: str) -> list[str]:
     if len(named) < len(linked):
         st.text(f"Not in the store: {', '.join(key for key in linked if key not in named)}")
     options = {**fitting, **{key: every.get(key, key) for key in named}}
-    # the address is what counts: the widgets are set from it at each run
+    # the address decides: each run of the page's script sets the widgets from it
     st.session_state[_BASE], st.session_state[_RUNS] = base, named
 
     def put() -> None:
@@ -89,7 +89,7 @@ def _choose(runs: pd.DataFrame, task: str, base: str) -> list[str]:
     return named
 
 
-# the contents are read where the cache, whose key the other arguments are, has nothing
+# all arguments but _contents are the cache's key; a missing entry is computed from _contents
 @st.cache_data(max_entries=16, show_spinner=False)
 def _compared(
     place: str, version: tuple[int, int], base: str, run_ids: tuple[str, ...], _contents: Contents
@@ -147,7 +147,7 @@ def _show_on_phone(several: SeveralComparisons) -> None:
 
 
 def forest_rows(several: SeveralComparisons) -> pd.DataFrame:
-    """Return one row per run that could be compared, the best first: ``score, a, b, difference, low, high, clear``."""
+    """Return one row per comparable run, the best first; columns ``score, a, b, difference, low, high, clear``."""
     frame = several.to_frame().rename(columns={"name": "score", "score": "a", "base": "b", "separable": "clear"})
     frame = frame[frame["difference"].notna()].sort_values("difference", ascending=False, kind="stable")
     return frame.reset_index(drop=True)

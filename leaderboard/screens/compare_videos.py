@@ -1,4 +1,4 @@
-"""Part of the Compare page: the videos that make the difference, and any of them with both runs over each other."""
+"""Part of the page Compare: the videos that make the difference, and the answers of both runs to one video."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from leaderboard.screens.run_videos import VIDEO, choose_stretch, choose_video, 
 from leaderboard.screens.spoken import show_answers, show_words
 
 
-def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
-    """The section; the address says which video."""
-    of_videos = videos_table(found)
+def show_videos(comparison: Comparison, a: Ran, b: Ran) -> None:
+    """Show the section, with the video that the address names."""
+    of_videos = videos_table(comparison)
     heading("Videos that matter most", of_videos, "videos", help=words.MOVERS)
-    rows = mover_rows(found)
+    rows = mover_rows(comparison)
     names = list(rows["video"])
     asked = st.query_params.get(VIDEO)
     if asked and asked not in names:
@@ -37,12 +37,13 @@ def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
     else:
         chart, table = st.columns(2, gap="medium")
         with chart:
-            show_chart(mover_chart(rows, by_frame=found.task.level == "frame"))
+            show_chart(mover_chart(rows, by_frame=comparison.task.level == "frame"))
         with table:
             _videos_grid(of_videos, names, chosen, key=f"{a.key} {b.key}")
     choose_video("compare-video", names, chosen)
     if chosen is None:
-        over = "both runs over each other, by frame" if found.task.level == "frame" else "both runs beside each other"
+        by_frame = comparison.task.level == "frame"
+        over = "both runs over each other, by frame" if by_frame else "both runs beside each other"
         st.caption(f"Select a video (its left edge), or choose one by its name: {over}.")
     else:
         _show_video(a, b, chosen)
@@ -51,12 +52,12 @@ def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
 def _videos_grid(table: Table, names: list[str], chosen: str | None, *, key: str) -> None:
     (title,) = (column.title for column in table.columns if column.key == "a")
     alone = {"A error": words.VIDEO_ERROR, "A right": words.RIGHT_VIDEO}.get(title, words.ALONE)
-    # other runs' table is another widget: a selection never slides to the video in the same row
+    # the key depends on the runs: with other runs the selection must not move to the video in the same row
     widget = f"movers-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
     def select() -> None:
-        found = st.session_state[widget]["selection"]["rows"]
-        open_video(names[found[0]] if found else None)
+        rows = st.session_state[widget]["selection"]["rows"]
+        open_video(names[rows[0]] if rows else None)
 
     grid.show_grid(
         table,

@@ -1,4 +1,4 @@
-"""Choices: task, split, data set, labels and filters. All of them are in the address: a link opens the same view."""
+"""Controls of the board: task, split, data set, labels and filters. The address holds all of them."""
 
 from __future__ import annotations
 
@@ -47,13 +47,15 @@ _DAYS = {"since": "Made from", "until": "Made until"}
 
 
 def choose_view(contents: Contents) -> tuple[View, bool]:
-    """One row of controls: task, split, data set, labels and seeds where there are several, a button to read again.
+    """Show a row of controls for task, split, data set, labels and seeds, with a button to read the store again.
+
+    Labels and seeds are offered only if there are several.
 
     Returns:
-        The view, and whether each seed is to be a row of its own.
+        The chosen view, and True if each seed is to have a row.
     """
     runs, published = contents.runs, contents.published
-    # keyed, so that the row keeps its place whatever stands above it
+    # the key lets the row keep its place when elements above it change
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="view"):
         tasks = tasks_with_entries(runs, published)
         name = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="task", bind="query-params")
@@ -79,7 +81,7 @@ def choose_view(contents: Contents) -> tuple[View, bool]:
 
 
 def choose_hidden(contents: Contents) -> Contents:
-    """Return what the board lists: all runs if the reader asks for the hidden ones, too; else the others."""
+    """Return the contents to list, with the hidden runs if the reader asks for them."""
     if contents.hidden.empty:
         return contents
     with st.container(key="hidden-runs"):
@@ -93,8 +95,8 @@ class Layout:
 
     Attributes:
         sort: column of the entries; empty for the ranks.
-        ascending: lowest first.
-        columns: keys of the table that are shown beside rank, name and score; none for all.
+        ascending: True for the lowest first.
+        columns: keys of the columns to show beside rank, name and score; empty for all.
     """
 
     sort: str = ""
@@ -102,18 +104,18 @@ class Layout:
     columns: tuple[str, ...] = ()
 
     def ordered(self, entries: pd.DataFrame) -> pd.DataFrame:
-        """Return entries in this order; rows without a value come last, equal ones by rank."""
+        """Return the entries in this order; rows without a value come last, and equal values are ordered by rank."""
         if not self.sort:
             return entries.iloc[::-1] if self.ascending else entries
         return entries.sort_values(self.sort, ascending=self.ascending, kind="stable", na_position="last")
 
 
 def choose_filters(contents: Contents, *entries: pd.DataFrame) -> tuple[Filters, Layout]:
-    """Return the choice of a search, of filters that offer what the entries have, and of order and columns.
+    """Show search, filters, order and columns, and return the reader's choice.
 
     Args:
-        contents: of the store.
-        entries: of the board, and its published results that stand apart.
+        contents: contents of the store.
+        entries: entries of the board, and its published results on other data; their values are offered as filters.
     """
     accepted: dict[str, list[str]] = {}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
@@ -130,8 +132,8 @@ def choose_filters(contents: Contents, *entries: pd.DataFrame) -> tuple[Filters,
 
 
 def _choose_layout(entries: pd.DataFrame) -> Layout:
-    """Return the choice of an order of the rows, and of columns."""
-    # by title: the address says what a reader would
+    """Show the choices of order and columns, and return the reader's."""
+    # by title, so that the address is readable
     by_title = {title: key for key, title in _SORTED_BY.items() if entries[key].nunique() > 1}
     st.selectbox("Sort by", [_BY_RANK, *by_title], key="sort", bind="query-params", help=words.SORT, width=240)
     ascending = st.toggle("Ascending", key="ascending", bind="query-params")
@@ -144,7 +146,7 @@ def _choose_layout(entries: pd.DataFrame) -> Layout:
 
 
 def _columns_label() -> str:
-    """Say how many choices of order and columns are at work where they are folded away."""
+    """Return the label of the popover, with the number of choices in it that differ from the defaults."""
     chosen = [st.session_state[key] if key in st.session_state else st.query_params.get(key) for key in _LAYOUT]
     active = sum(bool(value) and value != _BY_RANK for value in chosen)
     return f"Order and columns ({active})" if active else "Order and columns"
@@ -153,7 +155,7 @@ def _columns_label() -> str:
 def _choose_values(
     entries: Sequence[pd.DataFrame], key: str, label: str, text: str, accepted: dict[str, list[str]]
 ) -> None:
-    """A choice among the values of a column, where there is one to make, or was one made."""
+    """Offer the values of a column as a filter, if there are several or a filter is set; store the choice."""
     values = {str(value) for some in entries for value in some[key].dropna().unique() if value}
     if len(values) < 2 and not st.session_state.get(key):
         return
@@ -171,14 +173,14 @@ def _choose_day(key: str, label: str) -> str:
 
 
 def _filters_label() -> str:
-    """Says how many filters are at work where nobody sees them."""
+    """Return the label of the popover, with the number of filters that are set in it."""
     keys = (*_FIRST, *_MORE, *_DAYS)
     active = sum(bool(st.session_state[key] if key in st.session_state else st.query_params.get(key)) for key in keys)
     return f"Filters ({active})" if active else "Filters"
 
 
 def clear_filters() -> None:
-    """Callback: every filter back to 'all'."""
+    """Reset every filter to 'all'; a callback of a button."""
     for key in (*_FIRST, *_MORE):
         if key in st.session_state:
             st.session_state[key] = []

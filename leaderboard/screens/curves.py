@@ -1,4 +1,4 @@
-"""Part of the Papers page: scores against one constant, as the papers' authors printed them, and ours drawn in."""
+"""Part of the page Papers: scores against one constant, as the papers' authors printed them, with ours beside them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from leaderboard.screens.links import link
 
 
 def show_curves(curves: Sequence[Curve], data_name: str, *, comparable: bool) -> None:
-    """The section.
+    """Show the section.
 
     Args:
-        comparable: whether ours is on the paper's data; else it gets axes of its own.
+        curves: curves of the paper's constants.
+        data_name: name of the data set that our runs are on.
+        comparable: True if our runs are on the paper's data; else their curves get separate charts.
     """
     figures = sorted({curve.figure for curve in curves if curve.figure})
     span = f"Figures {figures[0]} to {figures[-1]}: the" if figures else "The"
@@ -33,7 +35,7 @@ def show_curves(curves: Sequence[Curve], data_name: str, *, comparable: bool) ->
     if not any(curve.run_id for curve in curves):
         st.info("**None of our runs has such a curve yet.** Nothing is trained for it; a run's own heads are used:")
         st.code("abaw sweep RUN --data ROOT", language="bash")
-    # on one chart, scores on different data would stand side by side
+    # scores on different data may not share a chart
     apart = not comparable and any(curve.run_id for curve in curves)
     parts = [(True, False), (False, True)] if apart else [(True, True)]
     cells = [(curve, *part) for curve in curves for part in parts]
@@ -54,9 +56,9 @@ def _show(curve: Curve, data_name: str, *, printed: bool, ours: bool) -> None:
         if not curve.run_id:
             st.text(f"No run of {curve.solution} has this curve yet.")
             return
-    own = curve.ours if ours else curve.ours.iloc[:0]
+    points = curve.ours if ours else curve.ours.iloc[:0]
     theirs = curve.printed if printed else None
-    chart = sweep_chart(own, score_title(curve.metric), axis=curve.axis, printed=theirs)
+    chart = sweep_chart(points, score_title(curve.metric), axis=curve.axis, printed=theirs)
     show_chart(chart)
     if ours and curve.run_id:
         link("run", "Our run", run=curve.run_id)

@@ -1,4 +1,4 @@
-"""Any table on a page, to take along: the same bytes that ``abaw export`` writes."""
+"""Export of the tables on a page, in the same bytes that ``abaw export`` writes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ _TITLES = {"csv": "CSV", "md": "Markdown", "latex": "LaTeX"}
 
 
 def heading(title: str, table: Table, name: str, *, help: str | None = None) -> None:
-    """A section's title with its table's export beside it; see :func:`export_buttons`."""
+    """Show a section's title with the export of its table; see :func:`export_buttons`."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(title, anchor=False, help=help, width="content")
         export_buttons(table, name)
 
 
 def export_buttons(table: Table, name: str) -> None:
-    """A button that offers a table in every form.
+    """Show a button that offers a table in every format.
 
     Args:
-        name: of the file, without its suffix; also what tells the buttons of a page apart.
+        table: table to export.
+        name: name of the file without its suffix; unique on the page.
     """
-    # of a long name the end, which tells the tables of a run apart
+    # the end of a long name distinguishes the tables of a run
     file = re.sub(r"[^A-Za-z0-9.]+", "-", name)[-100:].strip("-.") or "table"
     key = hashlib.sha256(name.encode()).hexdigest()[:12]
     with st.popover("Export", icon=":material/download:", help="The table as CSV, Markdown or LaTeX."):

@@ -10,18 +10,18 @@ import streamlit as st
 if TYPE_CHECKING:
     import altair as alt
 
-# the tests turn it on
+# the tests turn this on
 _VALIDATE = False
 
 
 def show_chart(chart: alt.Chart | alt.LayerChart | dict[str, Any]) -> None:
-    """Show a chart as wide as there is room.
+    """Show a chart over the whole width.
 
-    The tests hold our charts against Vega-Lite's schema; doing so for every reader takes longer than all the rest of a
+    Only the tests validate our charts against Vega-Lite's schema, because validation takes longer than the rest of a
     page.
 
     Args:
-        chart: of Altair, or a Vega-Lite specification whose ``datasets`` are frames.
+        chart: chart of Altair, or a Vega-Lite specification whose ``datasets`` are data frames.
     """
     if isinstance(chart, dict):
         if _VALIDATE:
@@ -33,7 +33,7 @@ def show_chart(chart: alt.Chart | alt.LayerChart | dict[str, Any]) -> None:
 
 
 def _check(spec: dict[str, Any]) -> None:
-    """Hold a specification against Vega-Lite's schema.
+    """Validate a specification against Vega-Lite's schema.
 
     Raises:
         jsonschema.ValidationError: the specification breaks the schema.

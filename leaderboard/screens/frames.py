@@ -1,4 +1,4 @@
-"""What lies on disk of a run, read once and remembered until its files change. Any of it may be gone."""
+"""Files behind a run, read once and cached until they change. Any of them may be missing."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from leaderboard.data.frames import Answer, Split
 from leaderboard.data.reach import data_root, labels_of
 from leaderboard.data.timeline import Timeline
 
-FRESH_FOR = 600.0  # seconds until labels and pictures are looked for anew
+FRESH_FOR = 600.0  # seconds until labels and images are read again
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A video's timeline, as far as it can be put together.
+    """Timeline of a video, with the parts that could be read.
 
     Attributes:
-        timeline: ``None`` where no frame of the video is known.
-        split: the data set's videos, if they are within reach.
-        missing: what could not be read, in plain words.
-        words: what is said in the video; ``None`` where that is unknown.
+        timeline: labels and answers; ``None`` if no frame of the video is known.
+        split: videos of the data set; ``None`` if they are unreadable.
+        missing: messages about the parts that could not be read.
+        words: transcript of the video; ``None`` if unknown.
     """
 
     timeline: Timeline | None
@@ -44,10 +44,11 @@ class Shown:
 
 
 def video_shown(runs: Mapping[str, tuple[RunRecord, Path]], video: str) -> Shown:
-    """The timeline of a video under one run or several on the same data.
+    """Return the timeline of a video, with the answers of one or several runs on the same data.
 
     Args:
-        runs: records and folders by what the legend calls them.
+        runs: record and folder of each run, by its name in the legend.
+        video: name of the video.
     """
     missing: list[str] = []
     tracks = []
@@ -66,13 +67,13 @@ def split_of(record: RunRecord, folder: Path) -> Split:
     """Return labels and images of a run's split.
 
     Raises:
-        AbawError: the data set is not within reach, or the run is somebody else's and the user named no data set.
+        AbawError: the data set is unreadable, or another person made the run and the user named no data set.
     """
     return _split(split_key(record, folder), record)
 
 
 def split_key(record: RunRecord, folder: Path) -> tuple[str, ...]:
-    """Return a key of the labels and images of a run's split, for a cache.
+    """Return the cache's key for the labels and images of a run's split.
 
     Raises:
         AbawError: see :func:`split_of`.
@@ -84,19 +85,19 @@ def split_key(record: RunRecord, folder: Path) -> tuple[str, ...]:
 
 
 def decisions_of(record: RunRecord, folder: Path) -> Answer:
-    """What the official file says, by video.
+    """Return the official values in a run's official file, by video.
 
     Raises:
-        AbawError: it is not there, or can't be read.
+        AbawError: the file is missing or unreadable.
     """
     return _decisions(str(folder), signature(folder, record.files), record)
 
 
 def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[Any] | None:
-    """The run's scores of a video; ``None`` where the run has none, as a file that was made elsewhere.
+    """Return a run's scores of a video; ``None`` for a run without scores, such as an imported official file.
 
     Raises:
-        AbawError: they can't be read.
+        AbawError: the scores are unreadable.
     """
     if SCORES_FILE not in record.files:
         return None
@@ -104,7 +105,7 @@ def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[Any
 
 
 def files_of(record: RunRecord, folder: Path) -> list[RunFile]:
-    """The run's files, held against its record."""
+    """Return the run's files, compared with its record."""
     return _files(str(folder), signature(folder, record.files), record)
 
 
@@ -118,22 +119,22 @@ def _or_missing(missing: list[str], read: Callable[[], T]) -> T | None:
 
 
 def signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[tuple[str, int, int], ...]:
-    """Changes when one of the files does."""
-    found = []
+    """Return names, times and sizes of the files, which change whenever a file does; a missing file has size -1."""
+    files = []
     for name in names:
         try:
             stat = (folder / name).stat()
-            found.append((name, stat.st_mtime_ns, stat.st_size))
+            files.append((name, stat.st_mtime_ns, stat.st_size))
         except (OSError, ValueError):
-            found.append((name, 0, -1))
-    return tuple(found)
+            files.append((name, 0, -1))
+    return tuple(files)
 
 
-# arrays are shared and never written to, so nothing is copied; what begins with _ is no part of the key. Runs that saw
-# the same labels share them
+# cached arrays are shared, because nobody writes to them; arguments that begin with _ are no part of the key. Runs that
+# saw the same labels share them
 @st.cache_resource(max_entries=4, ttl=FRESH_FOR, show_spinner="Reading the labels …")
-def _split(seen: tuple[str, ...], _record: RunRecord) -> Split:
-    return frames.read_split(_record, Path(seen[3]), load_settings().cache, Path(seen[4]) if seen[4] else None)
+def _split(key: tuple[str, ...], _record: RunRecord) -> Split:
+    return frames.read_split(_record, Path(key[3]), load_settings().cache, Path(key[4]) if key[4] else None)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the official file …")

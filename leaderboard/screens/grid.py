@@ -1,4 +1,4 @@
-"""Tables on a page: the same columns, titles and cells as in every other form, with widths and explanations."""
+"""Tables on a page: columns, titles and cells as in every other format, with widths and explanations."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ COLUMNS = {
     "Post-processing": "postprocess", "Frames per second": "frames_per_second", "Made": "created",
     "Constant's name": "constant_name", "Run id": "run_id", "Source": "source", "Data hash": "data_fingerprint",
 }  # fmt: skip
-"""Columns of the board that a reader can choose, by title; rank, name and score are always shown."""
+"""Keys of the board's columns that a reader can choose, by title; rank, name and score are always shown."""
 _ALWAYS = ("rank", "name", "score")
 
-# what tells two rows apart first, then what the score is worth, then how it came about
+# columns that identify a row come first, then those that qualify its score, then those on how the run was made
 _ORDER = (
     "rank", "name", "kind", "score", "interval", "tuned", "optimism", "standing", "test_file", "rank_interval",
     "spread", "classes", "short_id", "day", "tags", "notes", "same_files", "constant", "trained_on", "edition",
@@ -55,11 +55,11 @@ _HELP = {
 
 
 def grid_frame(table: Table, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return a table as Streamlit takes it: numbers as numbers, other cells as texts, ``None`` for an empty cell.
+    """Return a table as a frame for Streamlit: numbers as numbers, other cells as texts, ``None`` for empty cells.
 
     Args:
-        table: to be shown.
-        keys: of the columns, in order; those that the table lacks are left out. By default the readers' columns.
+        table: table to show.
+        keys: keys of the columns in order, by default those for readers; columns that the table lacks are left out.
     """
     known = {column.key: column for column in table.columns}
     columns = table.read if keys is None else tuple(known[key] for key in keys if key in known)
@@ -79,10 +79,10 @@ def grid_columns(
     """Return Streamlit's description of a table's columns.
 
     Args:
-        table: whose columns these are.
-        widths: in pixels, or Streamlit's names, by key.
+        table: table with the columns.
+        widths: widths by key, in pixels or as Streamlit's names.
         help: explanations on hover, by key.
-        pinned: keys of columns that stay when the others are scrolled.
+        pinned: keys of columns that stay in place when a reader scrolls sideways.
     """
     config: dict[str, Any] = {}
     for column in table.columns:
@@ -106,15 +106,15 @@ def show_grid(
     rows: int = _MOST_ROWS,
     **options: Any,
 ) -> Any:
-    """Show a table, and return what Streamlit does.
+    """Show a table, and return the result of ``st.dataframe``.
 
     Args:
-        table: to be shown.
-        widths: by key, see :func:`grid_columns`.
+        table: table to show.
+        widths: widths by key, see :func:`grid_columns`.
         help: explanations on hover, by key.
-        keys: of the columns to show, see :func:`grid_frame`.
-        rows: that are seen without scrolling, at most.
-        options: of ``st.dataframe``.
+        keys: keys of the columns to show, see :func:`grid_frame`.
+        rows: largest number of rows that are visible without scrolling.
+        options: further options of ``st.dataframe``, and ``pinned`` of :func:`grid_columns`.
     """
     frame = grid_frame(table, keys)
     pinned = options.pop("pinned", ())
@@ -128,9 +128,9 @@ def board_frame(table: Table, entries: pd.DataFrame, columns: Sequence[str] = ()
     """Return the board's table as the page shows it; row ``i`` is entry ``i``.
 
     Args:
-        table: of :func:`harness.board.tables.board.board_table`.
-        entries: that it was made of.
-        columns: keys to show beside rank, name and score; none for all.
+        table: table of :func:`harness.board.tables.board.board_table`.
+        entries: entries that the table was made of.
+        columns: keys to show beside rank, name and score; empty for all.
     """
     frame = grid_frame(table, _ORDER).assign(classes=list(entries["classes"]))
     if "kind" in frame:
@@ -157,7 +157,15 @@ def _flagged(trained_on: str) -> str:
 
 
 def board_columns(table: Table, frame: pd.DataFrame, task: Task, split: str, unit: str = "video") -> dict[str, Any]:
-    """Return Streamlit's description of the columns of :func:`board_frame`; ``unit`` is what intervals draw."""
+    """Return Streamlit's description of the columns of :func:`board_frame`.
+
+    Args:
+        table: table of the board.
+        frame: result of :func:`board_frame`.
+        task: task of the board.
+        split: split of the board.
+        unit: unit of the bootstrap, ``video`` or ``person``.
+    """
     c = st.column_config
     score_help = words.METRIC_HELP[task.metric] + (f" {words.CROSS_FITTED}" if "tuned" in frame else "")
     config = grid_columns(
@@ -191,10 +199,10 @@ def board_columns(table: Table, frame: pd.DataFrame, task: Task, split: str, uni
 
 
 def name_width(names: pd.Series[str]) -> int:
-    """Return the pixels that the longest name needs, up to a quarter of a laptop's screen."""
+    """Return the width of the longest name in pixels, between 200 and 300, a quarter of a laptop's screen."""
     return int(min(max(200, 7.2 * names.str.len().max() + 20), 300))
 
 
 def height(rows: int, most: int = _MOST_ROWS) -> int:
-    """Return the pixels for all rows, up to a good part of a laptop's screen."""
+    """Return the height in pixels of a table with its head and up to ``most`` rows."""
     return _ROW_HEIGHT * (min(rows, most) + 1) + 3

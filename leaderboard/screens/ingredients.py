@@ -1,4 +1,4 @@
-"""Part of the Papers page: what each ingredient adds, from plain to full, and every pair that says so."""
+"""Part of the page Papers: the gain of each ingredient from plain to full, and every pair that shows it."""
 
 from __future__ import annotations
 
@@ -30,23 +30,25 @@ _HELP = {
 }  # fmt: skip
 
 
-def show_ingredients(found: Ingredients, title: str, score_title: str, data_name: str) -> None:
-    """The section.
+def show_ingredients(ingredients: Ingredients, title: str, score_title: str, data_name: str) -> None:
+    """Show the section.
 
     Args:
-        found: with at least one ingredient.
-        data_name: that ours is on.
+        ingredients: gains of at least one ingredient.
+        title: title of the exported tables.
+        score_title: title of the score's axis.
+        data_name: name of the data set that our runs are on.
     """
-    gains = ingredient_table(title, found)
+    gains = ingredient_table(title, ingredients)
     heading("What each ingredient adds", gains, "ingredients", help=words.INGREDIENT_GAIN)
-    _say_what_helped(found)
-    _show_way(found, score_title, data_name)
+    _say_what_helped(ingredients)
+    _show_way(ingredients, score_title, data_name)
     grid.show_grid(gains, _WIDTHS, {**_HELP, "ingredient": _glossary()}, width="content")
-    pairs, what = sum(len(gain.steps) for gain in found.listed), _what(found)
+    pairs, what = sum(len(gain.steps) for gain in ingredients.listed), _what(ingredients)
     with st.expander(
         f"The one pair of {what}" if pairs == 1 else f"All {pairs} pairs of {what}, the largest gain first"
     ):
-        _show_pairs(step_table(title, found), comparable=bool(found.ours))
+        _show_pairs(step_table(title, ingredients), comparable=bool(ingredients.ours))
 
 
 def _show_pairs(pairs: Table, *, comparable: bool) -> None:
@@ -64,48 +66,48 @@ def _show_pairs(pairs: Table, *, comparable: bool) -> None:
         st.caption("Select a pair (its left edge) to compare our runs of it.")
 
 
-def _say_what_helped(found: Ingredients) -> None:
-    """One line each on the paper and on ours: of what is put on top, the largest mean gain."""
-    candidates = [gain for gain in found.listed if not gain.removed] or list(found.listed)
-    if found.printed:
+def _say_what_helped(ingredients: Ingredients) -> None:
+    """Show the ingredient with the largest mean gain, in one line for the paper and one for our runs."""
+    candidates = [gain for gain in ingredients.listed if not gain.removed] or list(ingredients.listed)
+    if ingredients.printed:
         best = max(candidates, key=lambda gain: gain.mean)
-        pairs = _pairs(len(best.steps), found)
+        pairs = _pairs(len(best.steps), ingredients)
         st.text(f"Helped the paper most: {ingredient_name(best.added, best.removed)}, {best.mean:+.4f} {pairs}.")
-    own = [(gain, gained) for gain in candidates if (gained := found.own(gain.steps)) is not None]
-    if own:
-        gain, gained = max(own, key=lambda pair: pair[1].gain)
+    our_gains = [(gain, gained) for gain in candidates if (gained := ingredients.own(gain.steps)) is not None]
+    if our_gains:
+        gain, gained = max(our_gains, key=lambda pair: pair[1].gain)
         name = ingredient_name(gain.added, gain.removed)
-        sure = f"{_interval(gained)} {_pairs(gained.pairs, found)}.{_sure(gained)}"
+        sure = f"{_interval(gained)} {_pairs(gained.pairs, ingredients)}.{_sure(gained)}"
         st.text(f"Helped us most: {name}, {gained.gain:+.4f}{sure}", help=words.OWN_GAIN)
 
 
-def _what(found: Ingredients) -> str:
-    return "rows" if found.printed else "solutions"
+def _what(ingredients: Ingredients) -> str:
+    return "rows" if ingredients.printed else "solutions"
 
 
-def _pairs(count: int, found: Ingredients) -> str:
-    what = _what(found)
+def _pairs(count: int, ingredients: Ingredients) -> str:
+    what = _what(ingredients)
     return f"in one pair of {what}" if count == 1 else f"on average over {count} pairs of {what}"
 
 
-def _interval(own: OwnGain) -> str:
-    return "" if own.interval is None else f" [{own.interval[0]:+.4f}, {own.interval[1]:+.4f}]"
+def _interval(gain: OwnGain) -> str:
+    return "" if gain.interval is None else f" [{gain.interval[0]:+.4f}, {gain.interval[1]:+.4f}]"
 
 
-def _sure(own: OwnGain) -> str:
-    if own.interval is None or own.interval[0] > 0:
+def _sure(gain: OwnGain) -> str:
+    if gain.interval is None or gain.interval[0] > 0:
         return ""
     return " Its interval does not leave out 0: these videos can't tell whether it helps."
 
 
-def _show_way(found: Ingredients, score_title: str, data_name: str) -> None:
+def _show_way(ingredients: Ingredients, score_title: str, data_name: str) -> None:
     charts = []
-    if found.printed:
-        charts.append(("the paper", PUBLISHED_COLOUR, _stages(found, printed=True)))
-    own = _stages(found, printed=False)
-    if any(stage.score is not None for stage in own):
-        charts.append((f"ours, on {data_name}", RUN_COLOUR, own))
-    if not found.way or not charts:
+    if ingredients.printed:
+        charts.append(("the paper", PUBLISHED_COLOUR, _stages(ingredients, printed=True)))
+    our_stages = _stages(ingredients, printed=False)
+    if any(stage.score is not None for stage in our_stages):
+        charts.append((f"ours, on {data_name}", RUN_COLOUR, our_stages))
+    if not ingredients.way or not charts:
         return
     for column, (whose, colour, rows) in zip(st.columns(len(charts), gap="large"), charts, strict=True):
         with column:
@@ -113,17 +115,17 @@ def _show_way(found: Ingredients, score_title: str, data_name: str) -> None:
             show_chart(waterfall_chart(rows, colour, score_title))
 
 
-def _stages(found: Ingredients, *, printed: bool) -> list[Stage]:
+def _stages(ingredients: Ingredients, *, printed: bool) -> list[Stage]:
     rows: list[Stage] = []
-    for k, system in enumerate(stages(found)):
-        ours = found.ours.get(system.key)
+    for k, system in enumerate(stages(ingredients)):
+        ours = ingredients.ours.get(system.key)
         score = system.score if printed else ours.mean if ours else None
         if not k:
             rows.append(Stage(_wrapped(system.name), system.name, score, None))
             continue
-        step = found.way[k - 1]
-        own = None if printed else found.own([step])
-        interval = f"{own.interval[0]:+.4f} to {own.interval[1]:+.4f}" if own and own.interval else ""
+        step = ingredients.way[k - 1]
+        gain = None if printed else ingredients.own([step])
+        interval = f"{gain.interval[0]:+.4f} to {gain.interval[1]:+.4f}" if gain and gain.interval else ""
         name = ("" if step.removed else "+ ") + ingredient_name(step.added, step.removed)
         rows.append(Stage(_wrapped(name), system.name, score, rows[-1].score, interval))
     return rows

@@ -1,4 +1,4 @@
-"""The pages of the app by name, and how one leads to another. Each page's state stands in its address."""
+"""Pages of the app by name, and links between them. The address of a page holds its state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from leaderboard.screens.notices import failure_notice
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
-# by name, which is also the module, its function and the address: title in the menu
+# titles in the menu by name; the name is also that of the page's module, function and address
 PAGES = {
     "board": "Board",
     "run": "Run",
@@ -26,33 +26,33 @@ PAGES = {
     "submissions": "Submissions",
 }
 LEADS = ":primary[{} →]"
-"""What a link looks like: Streamlit's own are told from text by nothing."""
+"""Label of a link in colour with an arrow, because Streamlit's own links look like text."""
 
 
 def all_pages() -> list[StreamlitPage]:
-    """Every page, for ``st.navigation``."""
+    """Return every page, for ``st.navigation``."""
     return [page(name) for name in PAGES]
 
 
 def page(name: str) -> StreamlitPage:
-    """The page of that name."""
+    """Return the page of a name in :data:`PAGES`."""
     return st.Page(functools.partial(_show, name), title=PAGES[name], url_path=name, default=name == "board")
 
 
 def _show(name: str) -> None:
-    # imported when it is shown: pages link to each other, and the first one must not wait for the rest
+    # each page is imported when it is shown: pages link to each other, and the first must not wait for the rest
     st.set_page_config(page_title=f"{PAGES[name]} · ABAW leaderboard")
     show = getattr(importlib.import_module(f"leaderboard.screens.{name}"), name)
     try:
         show()
-    except AbawError as error:  # the store may go away between two reads of one page
+    except AbawError as error:  # the store may vanish between two reads of one page
         failure_notice(error)
 
 
 def link(name: str, label: str, *, help: str | None = None, **state: Any) -> None:
-    """A link to a page with its state in the address. The label is Markdown: no names of the user's in it."""
-    given = {key: value for key, value in state.items() if value not in (None, "", [])}
-    st.page_link(page(name), label=LEADS.format(label), help=help, query_params=given)
+    """Show a link to a page with its state in the address. The label is Markdown and must not hold a user's text."""
+    query = {key: value for key, value in state.items() if value not in (None, "", [])}
+    st.page_link(page(name), label=LEADS.format(label), help=help, query_params=query)
 
 
 def same_page_links(links: Sequence[tuple[str, Mapping[str, Sequence[str]]]]) -> None:
@@ -62,7 +62,7 @@ def same_page_links(links: Sequence[tuple[str, Mapping[str, Sequence[str]]]]) ->
     These links load the page again.
 
     Args:
-        links: text, as a user may have written it, and the state in the address.
+        links: text, which a user may have written, and state in the address of each link.
     """
     lines = (
         f'<li><a href="?{html.escape(urlencode(state, doseq=True))}" target="_self">{html.escape(text)}</a></li>'

@@ -1,4 +1,4 @@
-"""What the page says where there is nothing to show, or something to know first. Each ends in what to do next."""
+"""Notices about missing or doubtful contents of a page; each ends with a next step."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from leaderboard.screens.reading import Contents
 
 
 def store_notice(contents: Contents, *, published: bool = False) -> None:
-    """Why there are no runs, or what they lack; nothing where all is well. Paths are written as plain text.
+    """Show why runs, or parts of them, are missing; paths are written as plain text.
 
     Args:
-        published: whether the page shows published results all the same.
+        contents: contents of the store.
+        published: True for a page that shows published results even without runs.
     """
     meanwhile = " Published results are shown meanwhile." if published else ""
     error = contents.trouble
@@ -47,7 +48,7 @@ def store_notice(contents: Contents, *, published: bool = False) -> None:
 
 
 def failure_notice(error: AbawError) -> None:
-    """What stopped a page in the middle, and a way to see the rest."""
+    """Show the error that stopped a page in the middle, with a button to try again."""
     st.error("**The rest of this page can't be shown now.**")
     st.text(str(error))
     st.button("Try again", key="try-the-rest-again")
@@ -71,7 +72,7 @@ def _say_what_is_missing(contents: Contents, meanwhile: str) -> None:
 
 
 def data_notice(view: View) -> None:
-    """What a score on these data is worth, where that needs saying."""
+    """Show a caution about the scores if the data set is synthetic."""
     if view.drawn:
         st.info(
             "**These pictures were drawn by this program.** A score here proves that the pipe is tight, from frames to "

@@ -1,4 +1,4 @@
-"""The papers' results tables: theirs beside ours, what each ingredient adds, the curves of abaw8's figures."""
+"""Page Papers: results tables of the papers with our scores, gains of ingredients, curves of abaw8's figures."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ from leaderboard.screens.reading import (
     store_at,
 )
 
-# other names than the board's: Streamlit takes what is bound to a widget out of the address when its page is left
+# names that differ from the board's: Streamlit removes a widget's name from the address when a reader leaves its page
 TABLE, DATA, LABELS = "table", "on", "on_labels"
-# each choice decides what the later ones can be
+# each choice decides the options of the later ones
 _IN_ORDER = (TABLE, DATA, LABELS)
 _WIDTHS = {
     "system": 330, "paper": 70, "ours": 70, "interval": 122, "tuned": 92, "optimism": 76, "difference": 94, "sd": 92,
@@ -63,29 +63,29 @@ _HELP = {
     "ours": words.OURS, "interval": words.INTERVAL, "tuned": words.TUNED, "optimism": words.OPTIMISM,
     "difference": words.OURS_MINUS_PAPER, "sd": words.SD, "state": words.ROW_STATE, "constants": words.WITH_CONSTANTS,
 }  # fmt: skip
-# orange, as published results are on the charts, thin enough to read on black and on white
+# the charts' orange of published results, thin enough for text on black and on white
 _TINT = "background-color: rgba(213, 94, 0, 0.14)"
 
 
 def papers() -> None:
-    """The page."""
+    """Show the page."""
     st.header("Papers", anchor=False)
     contents = read_store()
     store_notice(contents)
     tables = paper_tables()
-    own = {f"{OWN}{task}": f"Our own runs: {TASKS[task].title}, val" for task in _tasks_run(contents)}
-    titles = {key: table.title for key, table in tables.items()} | own
+    our_titles = {f"{OWN}{task}": f"Our own runs: {TASKS[task].title}, val" for task in _tasks_run(contents)}
+    titles = {key: table.title for key, table in tables.items()} | our_titles
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="papers"):
         chosen = _pick(TABLE, "Table", titles, width=520)
         names = data_of_table(tables[chosen], contents.runs) if chosen in tables else _data_of_own(contents, chosen)
         data_name = _pick(DATA, "Ours on", {name: name for name in names}, width=320) if names else ""
-        found = _rankings(contents, chosen, data_name)
-        labels = found[0].labels if found else ""
-        if len(found) > 1:
-            known = {ranking.labels: ranking.labels for ranking in found}
+        rankings = _rankings(contents, chosen, data_name)
+        labels = rankings[0].labels if rankings else ""
+        if len(rankings) > 1:
+            known = {ranking.labels: ranking.labels for ranking in rankings}
             labels = _pick(LABELS, "Labels", known, width=160, help=words.LABELS)
-    if len(found) > 1:
-        _say_which_labels(found, labels)
+    if len(rankings) > 1:
+        _say_which_labels(rankings, labels)
     ours = _OursOn(data_name, labels)
     try:
         if chosen in tables:
@@ -99,33 +99,38 @@ def papers() -> None:
 
 @dataclass(frozen=True)
 class _OursOn:
-    """Data that our runs are on, with the version of the labels; both empty where there is no run."""
+    """Data set and version of the labels that our runs are on; both are empty if there is no run.
+
+    Attributes:
+        data_name: name of the data set.
+        labels: version of the labels.
+    """
 
     data_name: str
     labels: str
 
 
 def _rankings(contents: Contents, chosen: str, data_name: str) -> list[Ranking]:
-    """Return the rankings that ours may be taken from, the newest run's first."""
+    """Return the rankings that have runs for the chosen table, the newest run's first."""
     tables = paper_tables()
     if chosen in tables:
         return rankings_of_table(tables[chosen], contents.runs, data_name)
     return rankings_of_own(contents.runs, chosen.removeprefix(OWN), data_name)
 
 
-def _say_which_labels(found: Sequence[Ranking], labels: str) -> None:
-    shown = next(ranking for ranking in found if ranking.labels == labels)
-    rest = " and ".join(ranking.title for ranking in found if ranking is not shown)
+def _say_which_labels(rankings: Sequence[Ranking], labels: str) -> None:
+    shown = next(ranking for ranking in rankings if ranking.labels == labels)
+    rest = " and ".join(ranking.title for ranking in rankings if ranking is not shown)
     st.text(f"Ours: runs on {shown.title}. Scores on other labels can't be compared: left out are runs on {rest}.")
 
 
 def _pick(key: str, label: str, options: dict[str, str], *, width: int, help: str | None = None) -> str:
-    """The choice that stands in the address; the first where it names none of these."""
+    """Show a list of options, and return the one in the address; the first if the address names another."""
     linked = st.query_params.get(key)
     if linked and linked not in options:
         st.query_params.pop(key)
         st.text(f"There is no {linked!r} here: the first is shown.")
-    # the address is what counts: the widget is set from it at each run
+    # the address decides: each run of the page's script sets the widget from it
     st.session_state[f"papers-{key}"] = linked if linked in options else next(iter(options))
 
     def put() -> None:
@@ -159,15 +164,15 @@ def _show_paper(table: PaperTable, contents: Contents, ours: _OursOn) -> None:
     rows = _beside(str(contents.place), contents.version, table.key, ours, tried, contents, current)
     _say_what_ours_is(table, rows, data_name)
     _show_rows(table, rows, data_name)
-    found = of_paper(table, rows)
-    if found.listed:
-        show_ingredients(found, table.title, score_title(table.metric), data_name)
+    ingredients = of_paper(table, rows)
+    if ingredients.listed:
+        show_ingredients(ingredients, table.title, score_title(table.metric), data_name)
     curves = _curves(str(contents.place), contents.version, table.key, ours, contents)
     if curves:
         show_curves(curves, data_name, comparable=data_name == table.on and not rows[0].apart)
 
 
-# what follows the place, the version and names of things is what is read where the cache has nothing
+# arguments that begin with _ are no part of the cache's key: a missing entry is computed from them
 @st.cache_data(max_entries=32, show_spinner=False)
 def _beside(
     place: str,
@@ -219,12 +224,12 @@ def _how_to_run(table: PaperTable) -> None:
 def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
     shown = paper_table(table, rows, data_name)
     frame = grid.grid_frame(shown, _columns_in_order(shown))
-    own = [row.printed.own for row in rows]
+    tinted = [row.printed.own for row in rows]
     score = f"{score_title(table.metric)}. {words.PAPER_SCORE}"
     help = {**_HELP, "paper": score, "interval": words.interval_help(unit_of_rows(rows))}
     _show_on_phone(table, rows)
     selected = st.dataframe(
-        frame.style.apply(lambda row: [_TINT if own[row.name] else ""] * len(row), axis=1),
+        frame.style.apply(lambda row: [_TINT if tinted[row.name] else ""] * len(row), axis=1),
         hide_index=True,
         height=grid.height(len(frame), len(frame)),
         column_config=grid.grid_columns(shown, _WIDTHS, help, pinned=["system"]),
@@ -246,7 +251,7 @@ def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
 
 
 def _show_on_phone(table: PaperTable, rows: list[Beside]) -> None:
-    """Show each row's two scores beside its name, in a list that a phone's screen has room for."""
+    """Show each row's two scores beside its name, in a list that fits a phone's screen."""
     score = score_title(table.metric)
     cells = [
         (
@@ -270,7 +275,7 @@ def _ends(row: Beside) -> str:
 
 
 def _columns_in_order(table: Table) -> list[str]:
-    """Return the keys of the columns: the state need not be scrolled to, what stands at the right edge may have to."""
+    """Return the keys of the columns in order: the state is visible without scrolling, scores by class stand last."""
     keys = [column.key for column in table.read if column.key != "seeds"]
     by_class = [key for key in keys if key.startswith(("paper ", "ours "))]
     last = ["state", *(["constants"] if "constants" in keys else []), *by_class]
@@ -295,8 +300,8 @@ def _show_row(row: Beside, table: PaperTable) -> None:
             *((f"{each.solution.removeprefix(row.solution)} {each.mean:.4f}", each) for each in row.variants),
         ]
         with st.container(horizontal=True):
-            for what, found in ours:
-                for run_id, seed in zip(found.run_ids, found.seeds, strict=False) if found else ():
+            for what, system in ours:
+                for run_id, seed in zip(system.run_ids, system.seeds, strict=False) if system else ():
                     link("run", f"Run {what}, seed {seed}", run=run_id)
             if row.ours and row.paper is not None:
                 link("compare", "Compare with the paper's row", a=row.ours.run_ids[0], b=str(row.printed.row))
@@ -310,14 +315,14 @@ def _show_own(task: str, title: str, contents: Contents, ours: _OursOn) -> None:
         "No paper's table: our own solutions that differ in one ingredient, on validation. Every score is the mean "
         "over the seeds of a solution's newest set-up, cross-fitted where anything was chosen."
     )
-    found = _own_gains(str(contents.place), contents.version, task, ours, contents)
-    if not found.listed:
+    ingredients = _own_gains(str(contents.place), contents.version, task, ours, contents)
+    if not ingredients.listed:
         st.info(
             "**No two solutions here differ in one ingredient.** Run two that do, such as landmarks-mlp and "
             "landmarks-mlp-smooth; `abaw solutions` lists them all."
         )
         return
-    show_ingredients(found, title, score_title(TASKS[task].metric), ours.data_name)
+    show_ingredients(ingredients, title, score_title(TASKS[task].metric), ours.data_name)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

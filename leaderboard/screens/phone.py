@@ -1,4 +1,4 @@
-"""Lists in the place of wide tables on a phone: a few columns, with the scores beside the names."""
+"""Lists that replace wide tables on a phone: a few columns, with scores beside the names."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import streamlit as st
 
 KEY = "phone-list"
-"""How the keys of these lists begin: the app's style shows them on narrow screens alone."""
+"""Prefix of the keys of these lists, by which the app's style shows them only on narrow screens."""
 MOST_ROWS = 25
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a list.
+    """Cell of a list.
 
     Attributes:
-        text: as a user may have written it.
-        below: a second, smaller line.
-        address: the text leads there; empty for plain text.
+        text: text, which a user may have written.
+        below: second, smaller line.
+        address: target of a link on the text; empty for plain text.
     """
 
     text: str
@@ -29,20 +29,20 @@ class Cell:
 
     @property
     def markup(self) -> str:
-        """The cell as HTML, with every text escaped."""
+        """HTML of the cell, with every text escaped."""
         text = html.escape(self.text)
         text = f'<a href="{html.escape(self.address)}" target="_self">{text}</a>' if self.address else text
         return text + (f"<br><small>{html.escape(self.below)}</small>" if self.below else "")
 
 
 def show_list(name: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: int, of: int) -> None:
-    """Show a list where the screen is narrow, with the number of rows that only the table below has.
+    """Show a list on narrow screens, with the number of further rows in the table below.
 
     Args:
-        name: of the list, one per page.
+        name: name of the list, unique on the page.
         heads: titles of the columns.
-        rows: cells, one per column.
-        numbers: how many of the last columns hold numbers.
+        rows: rows with one cell per column.
+        numbers: number of columns at the end that hold numbers.
         of: number of rows of the table.
     """
     first = len(heads) - numbers
@@ -60,5 +60,5 @@ def show_list(name: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], n
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number as the lists write it; a dash for a missing one."""
+    """Return a number with ``digits`` decimals; a dash for ``None`` or NaN."""
     return "–" if value is None or value != value else f"{value:.{digits}f}"

@@ -1,7 +1,7 @@
-"""What the pages read from the store. Each read opens, does and closes, so that a run can be recorded meanwhile.
+"""Reads of the store for the pages. Each read opens and closes the store, so that runs can be recorded meanwhile.
 
-Everything is remembered until the store changes. While another process holds its file, or its server does not answer,
-what this session read last is shown.
+Results are cached until the store changes. While another process locks the store's file, or the store's server is
+unreachable, the pages show the results that this session read last.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What the store holds, as far as it could be read.
+    """Contents of the store, as far as the store could be read.
 
     Attributes:
-        place: of the store: a file, or a server's address.
-        exists: whether there is such a file.
+        place: file of the store, or address of its server.
+        exists: True if there is a store.
         runs: rows of :meth:`Store.runs`; empty without a store.
-        published: published results; the package's own where the store can't tell.
+        published: published results; those of this package if the store is unreadable.
         failures: rows of :meth:`Store.failures`.
         hidden: rows of the hidden runs, which :attr:`runs` lacks.
-        version: changes whenever the store does; the key of whatever is computed from it.
-        trouble: why the store could not be read.
-        remembered: whether the rows are those of an earlier, successful read.
-        read_at: when the rows were read, UTC; ``None`` where they were not.
+        version: version of the store, which changes with its contents; part of the key of each cache.
+        trouble: error that kept the store from being read; ``None`` after a successful read.
+        remembered: True if the rows are those of an earlier, successful read.
+        read_at: time of the read, UTC; ``None`` if the rows were not read from a store.
     """
 
     place: Path | StoreAddress
@@ -63,7 +63,7 @@ class Contents:
     read_at: datetime.datetime | None = None
 
     def with_hidden(self) -> Contents:
-        """Return the same with the hidden runs among the others, newest first; another version, as it is a key."""
+        """Return the contents with the hidden runs among the others, newest first."""
         if self.hidden.empty:
             return self
         every = pd.concat([self.runs, self.hidden]) if len(self.runs) else self.hidden
@@ -72,12 +72,12 @@ class Contents:
 
     @property
     def older(self) -> bool:
-        """Whether a version of this package wrote it that kept less of a run."""
+        """Mark of a store that an earlier version of this package wrote, with less of each run."""
         return len(self.runs) > 0 and bool(self.runs["setup"].isna().any())
 
 
 def read_store() -> Contents:
-    """Runs, failures and published results. Never raises what a user can cause: ``trouble`` says it instead."""
+    """Return runs, failures and published results; :attr:`Contents.trouble` holds an error that a user can cause."""
     try:
         place = load_settings().store
     except AbawError as error:
@@ -88,15 +88,15 @@ def read_store() -> Contents:
     except FileNotFoundError:
         return _only_published(place, exists=False)
     except StoreBusyError as error:
-        last: Contents | None = _kept().get(_key("contents", place))
+        last: Contents | None = _last_results().get(_key("contents", place))
         if last is not None:
             return dataclasses.replace(last, trouble=error, remembered=True)
         return _only_published(place, exists=True, trouble=error)
     except AbawError as error:
         return _only_published(place, exists=True, trouble=error)
     except OSError as error:
-        found = StoreError("the results store can't be opened", where=place, found=error.strerror)
-        return _only_published(place, exists=True, trouble=found)
+        trouble = StoreError("the results store can't be opened", where=place, found=error.strerror)
+        return _only_published(place, exists=True, trouble=trouble)
     is_hidden = every["hidden"].astype(bool) if len(every) else pd.Series(dtype=bool)
     runs, hidden = (every[~is_hidden], every[is_hidden]) if is_hidden.any() else (every, every.iloc[:0])
     contents = Contents(place, True, runs, published, failures, hidden, version, read_at=read_at)
@@ -105,25 +105,25 @@ def read_store() -> Contents:
 
 
 def forget() -> None:
-    """Read anew at the next call, whatever the store's version says.
+    """Clear the caches of reads, so that the next call reads the store even if its version is unchanged.
 
-    What was computed from it stays: it could not be had again while another process holds the store.
+    The results that this session read last are kept, for times when another process locks the store.
     """
     for cached in (_read, _targets, _promised, _states, _record):
         cached.clear()
 
 
 def read_targets(contents: Contents) -> pd.DataFrame:
-    """Headline scores of every class, dimension or action unit of every run; see :meth:`Store.targets`.
+    """Return headline scores of every class, dimension or action unit of every run; see :meth:`Store.targets`.
 
     Raises:
-        StoreError: the store can't be read now, and was not read before.
+        StoreError: the store is unreadable now, and this session has no earlier result.
     """
     return _remembering("targets", contents, lambda: _targets(str(contents.place), contents.version))
 
 
 def read_replicates(contents: Contents, run_ids: Sequence[str]) -> Replicates:
-    """Replicates of the bootstrap, by run; see :meth:`Store.replicates`. Not remembered: they are large.
+    """Return the replicates of the bootstrap by run; see :meth:`Store.replicates`. They are too large to be cached.
 
     Raises:
         StoreError: the store can't be read now.
@@ -134,7 +134,7 @@ def read_replicates(contents: Contents, run_ids: Sequence[str]) -> Replicates:
 
 @contextlib.contextmanager
 def read_at_once(contents: Contents) -> Iterator[Store]:
-    """Open the store for several reads, see :meth:`Store.at_once`. Nothing of them is remembered.
+    """Open the store for several reads, which are not cached; see :meth:`Store.at_once`.
 
     Raises:
         StoreError: the store can't be read now.
@@ -145,7 +145,7 @@ def read_at_once(contents: Contents) -> Iterator[Store]:
 
 
 def read_sent() -> tuple[Sent, ...]:
-    """Return what was sent to the organisers, as the ledger beside the runs has it.
+    """Return the submissions in the ledger beside the runs.
 
     Raises:
         AbawError: the ledger, or a setting, can't be read.
@@ -154,7 +154,7 @@ def read_sent() -> tuple[Sent, ...]:
 
 
 def read_states(contents: Contents) -> dict[str, OnTest]:
-    """Return how far each run is on the way to a submission; see :func:`harness.board.on_test.states_on_test`.
+    """Return each run's progress towards a submission; see :func:`harness.board.on_test.states_on_test`.
 
     Raises:
         StoreError: the store can't be read now.
@@ -166,11 +166,11 @@ def read_states(contents: Contents) -> dict[str, OnTest]:
 
 
 def read_attempts(contents: Contents, task: str = "") -> Attempts:
-    """Return runs that came to nothing, sorted by what they need now: weights arrive without the store's knowing.
+    """Return runs without a result, by their present needs, which new weights change while the store stays the same.
 
     Args:
-        contents: of the store.
-        task: of this task only; of all by default.
+        contents: contents of the store.
+        task: task of the runs; all tasks by default.
     """
     failures = contents.failures
     if task and len(failures):
@@ -179,10 +179,10 @@ def read_attempts(contents: Contents, task: str = "") -> Attempts:
 
 
 def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
-    """The validation runs behind runs on test; see :func:`harness.board.slots.promised_by`.
+    """Return the validation runs that belong to runs on test; see :func:`harness.board.slots.promised_by`.
 
     Raises:
-        StoreError: the store can't be read now, and these were not read before.
+        StoreError: the store is unreadable now, and this session has no earlier result.
     """
     ids = tuple(run_ids)
     read = lambda: _promised(str(contents.place), contents.version, ids)  # noqa: E731
@@ -190,38 +190,38 @@ def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
 
 
 def read_record(contents: Contents, run_id: str) -> tuple[RunRecord, Path] | None:
-    """The whole record of a run with its statistics, and its folder; ``None`` if the store has no such run.
+    """Return the whole record of a run with its statistics, and its folder; ``None`` for an unknown run.
 
     Raises:
-        StoreError: the store can't be read now, and this run was not read before.
+        StoreError: the store is unreadable now, and this session has no earlier result.
     """
     read = lambda: _record(str(contents.place), contents.version, run_id)  # noqa: E731
     return _remembering(f"run {run_id}", contents, read)
 
 
 def _remembering(what: str, contents: Contents, read: Callable[[], T]) -> T:
-    """What is read, or, while another process holds the store, what this session read last."""
+    """Return the result of ``read``; while another process locks the store, return this session's last result."""
     key = _key(what, contents.place)
     try:
         _refuse_while_busy(contents)
-        found = read()
+        result = read()
     except StoreBusyError:
-        if key in _kept():
-            return _kept()[key]  # type: ignore[no-any-return]
+        if key in _last_results():
+            return _last_results()[key]  # type: ignore[no-any-return]
         raise
-    _keep(key, found)
-    return found
+    _keep(key, result)
+    return result
 
 
 def _refuse_while_busy(contents: Contents) -> None:
-    """A page waits once for whoever holds the store, not for each thing that it would read."""
+    """Raise the page's first error of a locked store, so that a page waits once instead of once per read."""
     if isinstance(contents.trouble, StoreBusyError):
         raise contents.trouble
 
 
-def _kept() -> dict[str, Any]:
-    kept: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
-    return kept
+def _last_results() -> dict[str, Any]:
+    results: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
+    return results
 
 
 def _key(what: str, place: Path | StoreAddress) -> str:
@@ -229,14 +229,14 @@ def _key(what: str, place: Path | StoreAddress) -> str:
 
 
 def _keep(key: str, value: object) -> None:
-    kept = _kept()
-    kept.pop(key, None)
-    kept[key] = value
-    while len(kept) > _MOST_KEPT:
-        del kept[next(iter(kept))]
+    results = _last_results()
+    results.pop(key, None)
+    results[key] = value
+    while len(results) > _MOST_KEPT:
+        del results[next(iter(results))]
 
 
-# the arguments are the cache's key: the store, and whether it changed since
+# the arguments are the cache's key: the store and its version
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
 def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, datetime.datetime]:
     with store_at(place).at_once() as store:
@@ -265,7 +265,7 @@ def _record(place: str, version: tuple[int, int], run_id: str) -> tuple[RunRecor
 
 
 def store_at(place: str) -> Store:
-    """The store that a cache's key names; with a page's patience."""
+    """Return the store at a place, which waits for a lock as long as a page may."""
     return Store(store_place(place), patience=PATIENCE)
 
 

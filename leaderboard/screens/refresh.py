@@ -1,4 +1,4 @@
-"""A look at the store every so many seconds: the page is made again where the store has changed, and stays else."""
+"""Periodic look at the store, which makes the page again only if the store has changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECONDS = {OFF: 0, "10 s": 10, "30 s": 30, "60 s": 60, "5 min": 300}
 
 
 def choose_refresh(contents: Contents) -> None:
-    """Show how often the store is looked at, off by default, and when the data were read."""
+    """Show a choice of the interval between two looks at the store, off by default, and the time of the last read."""
     every = st.selectbox("Read every", list(_SECONDS), key="every", bind="query-params", help=words.REFRESH, width=110)
     seconds = _SECONDS[every]
     if not seconds:
@@ -25,7 +25,7 @@ def choose_refresh(contents: Contents) -> None:
 
 
 def _look(contents: Contents) -> None:
-    """Show when the data were read and looked at; make the page again where the store has changed since."""
+    """Show the times of the last read and the last look; make the page again if the store has changed since."""
     looked = ""
     try:
         version = store_at(str(contents.place)).version()

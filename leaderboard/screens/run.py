@@ -1,6 +1,6 @@
-"""One run: what it scored and what to make of that, its file, every video frame by frame, how it was made.
+"""Page Run: score of one run, official file, scores by class, videos frame by frame, and how the run was made.
 
-Names, notes and paths come from users, and run folders from anybody: they are written as plain text.
+Names, notes, paths and run folders may come from anybody: all of them are written as plain text.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PICKER = "run-picker"
 
 
 def run() -> None:
-    """The page."""
+    """Show the page."""
     contents = read_store().with_hidden()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="run-top"):
         st.header("Run", anchor=False, width="content")
@@ -55,15 +55,15 @@ def run() -> None:
         _list_runs(contents)
         return
     try:
-        found = read_record(contents, run_id)
+        stored = read_record(contents, run_id)
     except StoreError as error:
         st.warning("The run's record can't be read now. Try again in a moment.")
         st.text(str(error))
         return
-    if found is None:
+    if stored is None:
         st.warning("This run is no longer in the store. Choose another.")
         return
-    _show_run(contents, *found)
+    _show_run(contents, *stored)
 
 
 def _show_run(contents: Contents, record: RunRecord, folder: Path) -> None:
@@ -87,7 +87,7 @@ def _show_run(contents: Contents, record: RunRecord, folder: Path) -> None:
 
 
 def _choose(contents: Contents) -> str | None:
-    """The run that the address names, and a box to choose another; ``None`` where it names none that is there."""
+    """Show a list of runs, and return the id of the run in the address; ``None`` if the store lacks that run."""
     labels = _labels(contents.runs)
     asked = st.query_params.get(RUN)
     chosen = asked if asked in labels else None
@@ -113,7 +113,7 @@ def _choose(contents: Contents) -> str | None:
 
 
 def _open(run_id: str | None) -> None:
-    """Callback: show a run; what stood in the address of another goes."""
+    """Put a run into the address, without the video of another run; a callback of a widget."""
     for key in (VIDEO, FRAMES):
         st.query_params.pop(key, None)
     if run_id is None:
@@ -123,11 +123,11 @@ def _open(run_id: str | None) -> None:
 
 
 def _labels(runs: pd.DataFrame) -> dict[str, str]:
-    """What to call each run in the box, no two alike."""
+    """Return a label of each run for the list, by run id; labels are unique."""
     if runs.empty:
         return {}
     columns = [runs[name] for name in ("run_id", "task", "split", "name", "seed", "value", "data_name")]
-    found: dict[str, str] = {}
+    label_by_id: dict[str, str] = {}
     for run_id, task, split, name, seed, value, data in zip(*columns, strict=True):
         parts = [
             f"{name}, seed {int(seed)}" if pd.notna(seed) else str(name),
@@ -136,13 +136,13 @@ def _labels(runs: pd.DataFrame) -> dict[str, str]:
             f"{value:.3f}" if pd.notna(value) else "no score",
             str(run_id)[-8:],
         ]
-        found[run_id] = " · ".join(parts)
+        label_by_id[run_id] = " · ".join(parts)
     taken: dict[str, int] = {}
-    for run_id, label in found.items():
+    for run_id, label in label_by_id.items():
         taken[label] = taken.get(label, 0) + 1
         if taken[label] > 1:
-            found[run_id] = f"{label} · {run_id}"
-    return found
+            label_by_id[run_id] = f"{label} · {run_id}"
+    return label_by_id
 
 
 def _list_runs(contents: Contents) -> None:
@@ -193,7 +193,7 @@ def _show_head(record: RunRecord) -> None:
 
 
 def _show_marks(contents: Contents, record: RunRecord) -> None:
-    """Show the user's tags, and say of a hidden run that it is one; a note stands among the run's own."""
+    """Show the user's tags of a run, and a mark if the run is hidden."""
     for run in contents.runs[contents.runs["run_id"] == record.run_id].to_dict("records"):
         if run["hidden"]:
             st.text("Hidden: the board leaves this run out.", help=words.HIDDEN)
@@ -202,7 +202,7 @@ def _show_marks(contents: Contents, record: RunRecord) -> None:
 
 
 def _show_beside(record: RunRecord, row: Mapping[str, Any]) -> None:
-    """Show a score that is not the official one; of pairs, where such scores are easily taken for it, it says so."""
+    """Show an unofficial score; for tasks with two classes its label says so, as it looks like the official one."""
     title = score_title(row["metric"], row["target"])
     pair = record.task in TASKS and TASKS[record.task].is_pair
     label = f"Beside it: {title}" if pair else title[0].upper() + title[1:]
@@ -211,13 +211,13 @@ def _show_beside(record: RunRecord, row: Mapping[str, Any]) -> None:
 
 
 def _of_present(record: RunRecord, row: Mapping[str, Any]) -> bool:
-    """Return True for F1 of the positive class of a pair."""
+    """Return True for F1 of the second class of a task with two classes."""
     task = TASKS.get(record.task)
     return task is not None and task.is_pair and (row["metric"], row["target"]) == ("f1", task.targets[1])
 
 
 def _show_trained_on(record: RunRecord) -> None:
-    """Say it of heads that were trained on more than train."""
+    """Show the training split of a run whose heads were trained on more than train."""
     if record.has_seen_its_split and record.split == "val":
         st.warning("Trained on the validation videos, too: its score on them says nothing of other videos.")
     elif record.trained_on not in (TRAIN, UNKNOWN, ""):
@@ -262,6 +262,6 @@ def _show_score(contents: Contents, record: RunRecord) -> None:
         st.text(
             f"One of {len(seeds)} seeds, whose mean is {seeds.mean():.3f} ± {seeds.std():.3f}.", help=words.OF_ONE_SETUP
         )
-    found = others(contents.runs, record.run_id)
-    if len(found):
-        link("compare", "Compare with the best other run", a=record.run_id, b=str(found["run_id"].iloc[0]))
+    other_runs = others(contents.runs, record.run_id)
+    if len(other_runs):
+        link("compare", "Compare with the best other run", a=record.run_id, b=str(other_runs["run_id"].iloc[0]))

@@ -1,4 +1,4 @@
-"""The file to send in: where it is, whether it is still what the run wrote, whether it is valid, a download."""
+"""Part of the page Run: the official file, its place, state and validity, and a download."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHECKED = "run-checked"
 
 
 def show_official_file(contents: Contents, record: RunRecord, folder: Path) -> None:
-    """A box with the official file of a run."""
+    """Show a box with the official file of a run."""
     files = files_of(record, folder)
     official = [file for file in files if file.official]
     path = submission_of(record.files, folder)
@@ -82,7 +82,7 @@ def _content(record: RunRecord, folder: Path, files: list[RunFile]) -> bytes:
 
 
 def _say_what_to_send(contents: Contents, record: RunRecord) -> None:
-    """Of a validation run: that this is not the file to upload, and where that one is."""
+    """Show, on the page of a validation run, a link to the run on test, whose file is the one to upload."""
     if record.split == "test":
         return
     st.caption("This file is on labelled videos: to look at. The one to send in is that of the same solution on test.")
@@ -109,7 +109,7 @@ def _show_check(record: RunRecord, folder: Path) -> None:
     st.text("\n".join(lines))
 
 
-# what begins with _ is no part of the key: the files' times and sizes say when to check again
+# arguments that begin with _ are no part of the key: the files' times and sizes decide when to check again
 @st.cache_data(max_entries=16, show_spinner="Checking every row …")
 def _check(folder: str, signature: tuple[Any, ...], _record: RunRecord) -> tuple[Report, str]:
     return check_official(_record, Path(folder), load_settings().data)

@@ -1,4 +1,4 @@
-"""How a run came about, in full, and the runs beside it."""
+"""Part of the page Run: how the run was made, and other runs on the same videos."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOTHING_CHOSEN = {
 
 
 def show_making(record: RunRecord, folder: Path) -> None:
-    """Choices, facts, every setting, the whole record."""
+    """Show choices, facts, every setting and the whole record of a run."""
     st.subheader("How it was made", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
@@ -56,8 +56,8 @@ def _show_choices(record: RunRecord) -> None:
 
 
 def _show_facts(record: RunRecord, folder: Path) -> None:
-    data, made, timings = record.data, record.provenance, record.timings
-    git, (noun, bare) = made.get("git") or {}, frames_without(data) or ("crop", None)
+    data, provenance, timings = record.data, record.provenance, record.timings
+    git, (noun, bare) = provenance.get("git") or {}, frames_without(data) or ("crop", None)
     commit = str(git.get("commit", ""))[:12] + (" with uncommitted changes" if git.get("dirty") else "")
     rate = timings.get("frames_per_second")
     facts = {
@@ -74,17 +74,17 @@ def _show_facts(record: RunRecord, folder: Path) -> None:
         "options given": ", ".join(f"{key} {value}" for key, value in record.options.items()),
         "took": f"{timings['total']:,.1f} s" if timings.get("total") is not None else "",
         "frames/s": f"{rate:,.1f}" if rate else "",
-        "device": " ".join(str(made.get(key) or "") for key in ("device", "backend", "precision")).strip(),
+        "device": " ".join(str(provenance.get(key) or "") for key in ("device", "backend", "precision")).strip(),
         "commit": commit,
-        "Python": f"{made.get('python', '')}, {made.get('platform', '')}".strip(", "),
+        "Python": f"{provenance.get('python', '')}, {provenance.get('platform', '')}".strip(", "),
         "run folder": str(folder),
     }
     st.markdown("**Facts**")
-    told = {name: value for name, value in facts.items() if value}
+    known_facts = {name: value for name, value in facts.items() if value}
     st.dataframe(
-        pd.DataFrame({"what": list(told), "value": list(told.values())}),
+        pd.DataFrame({"what": list(known_facts), "value": list(known_facts.values())}),
         hide_index=True,
-        height=35 * (len(told) + 1) + 3,
+        height=35 * (len(known_facts) + 1) + 3,
         column_config={
             "what": st.column_config.TextColumn("Fact", width=130),
             "value": st.column_config.TextColumn("Value", width="large"),
@@ -96,7 +96,7 @@ def _show_facts(record: RunRecord, folder: Path) -> None:
 
 
 def show_neighbours(contents: Contents, record: RunRecord) -> None:
-    """Other seeds of the same setup, and other runs on the same videos."""
+    """Show other seeds of the same setup, and other runs on the same videos."""
     same, rest = siblings(contents.runs, record.run_id), others(contents.runs, record.run_id)
     if len(same) > 1:
         st.subheader(f"Its {len(same)} seeds", anchor=False, help=words.OF_ONE_SETUP)
@@ -110,27 +110,27 @@ def show_neighbours(contents: Contents, record: RunRecord) -> None:
 
 
 def _say_what_is_apart(contents: Contents, record: RunRecord) -> None:
-    """Say which runs on the same data set are not beside this one, because they are on other labels."""
-    found = rankings(contents.runs, record.task, record.split, str(record.data.get("name")))
-    apart = [ranking for ranking in found if record.run_id not in ranking.run_ids]
-    if len(apart) < len(found):
+    """Name the runs on the same data set that can't be listed here, because they are on other labels."""
+    all_rankings = rankings(contents.runs, record.task, record.split, str(record.data.get("name")))
+    apart = [ranking for ranking in all_rankings if record.run_id not in ranking.run_ids]
+    if len(apart) < len(all_rankings):
         for ranking in apart:
             runs = counted(len(ranking.run_ids), "run")
             st.text(f"Not beside it: {runs} on {ranking.title}, other ones than this run's.", help=words.LABELS)
 
 
 def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:
-    """Mean, interval of the mean, spread: numbers alone, as it is Markdown."""
+    """Return mean, interval of the mean and standard deviation over seeds, as Markdown without a user's text."""
     values = same["value"].dropna().astype(float)
     if len(values) < 2:
         return "Not all of them were scored."
     try:
         replicates = list(read_replicates(contents, list(same["run_id"])).values())
     except StoreError:
-        replicates = []  # the mean then has no interval
-    found = mean_over_seeds(list(values), replicates)
-    interval = "" if found.low is None else f" with 95 % by {unit_of(same)} from {found.low:.3f} to {found.high:.3f}"
-    return f"Mean {found.mean:.3f}{interval}, ± {found.sd:.3f}"
+        replicates = []  # the mean is then shown without an interval
+    stats = mean_over_seeds(list(values), replicates)
+    interval = "" if stats.low is None else f" with 95 % by {unit_of(same)} from {stats.low:.3f} to {stats.high:.3f}"
+    return f"Mean {stats.mean:.3f}{interval}, ± {stats.sd:.3f}"
 
 
 def _show_runs(runs: pd.DataFrame, record: RunRecord, what: str, columns: list[str]) -> None:
@@ -150,9 +150,9 @@ def _show_runs(runs: pd.DataFrame, record: RunRecord, what: str, columns: list[s
         "postprocess": c.TextColumn("Post-processing", help=words.POSTPROCESS),
         "run_id": c.TextColumn("Run", width="medium"),
     }
-    told = [column for column in columns if runs[column].notna().any()]
+    filled_columns = [column for column in columns if runs[column].notna().any()]
     event = st.dataframe(
-        runs[told],
+        runs[filled_columns],
         hide_index=True,
         height=35 * (min(len(runs), _MOST_ROWS) + 1) + 3,
         column_config=config,

@@ -1,4 +1,4 @@
-"""A run's scores by class, what it takes for what, and its curves."""
+"""Part of the page Run: scores by class, confusions between classes, and curves."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import decisions_of, signature, split_of
 from leaderboard.screens.reading import Contents, store_at
 
-_A_ROW = 3  # dimensions side by side
+_PER_ROW = 3  # dimensions side by side
 _NOUNS = {"classes": "class", "binaries": "action unit", "values": "dimension"}
 
 
 def show_scores(record: RunRecord, folder: Path) -> None:
-    """By class, then what is taken for what."""
+    """Show scores by class, then confusions, missed units or values over labels."""
     rows, kind = target_rows(record), TASKS[record.task].kind
     if rows.empty:
         return
@@ -81,17 +81,17 @@ def _show_values(record: RunRecord, folder: Path) -> None:
     about = words.DENSITY if task.level == "frame" else words.DENSITY_OF_VIDEOS
     st.subheader("Values over labels", anchor=False, help=f"{about} {words.ERROR}")
     try:
-        found = _value_rows(
+        panels = _value_rows(
             record.run_id, signature(folder, record.files), str(record.data.get("fingerprint")), record, str(folder)
         )
     except AbawError as error:
         st.text(f"Not shown: {error}")
         return
-    if not found:
+    if not panels:
         st.text("Not shown: the official file and the labels have no video in common.")
         return
-    for start in range(0, len(found), _A_ROW):
-        shown = found[start : start + _A_ROW]
+    for start in range(0, len(panels), _PER_ROW):
+        shown = panels[start : start + _PER_ROW]
         for column, (density, errors) in zip(st.columns(len(shown), gap="large"), shown, strict=True):
             with column:
                 show_chart(density_chart(density, *task.range, task.level))
@@ -102,10 +102,10 @@ def _show_values(record: RunRecord, folder: Path) -> None:
 def _value_rows(
     run_id: str, signature: tuple[Any, ...], fingerprint: str, _record: RunRecord, _folder: str
 ) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Of each dimension: how values lie over labels, and errors by value of the label.
+    """Return the density of values over labels and the errors by label, for each dimension.
 
     Raises:
-        AbawError: the official file or the labels are not within reach.
+        AbawError: the official file or the labels are unreadable.
     """
     task, answer = TASKS[_record.task], decisions_of(_record, Path(_folder))
     pairs = [
@@ -125,7 +125,7 @@ def _value_rows(
 
 
 def show_curves(contents: Contents, record: RunRecord) -> None:
-    """The run's score against the constants of its post-processing, where ``abaw sweep`` was asked for them."""
+    """Show the run's score against constants of its post-processing, if ``abaw sweep`` has recorded curves."""
     try:
         points = _sweep(str(contents.place), contents.version, record.run_id)
     except StoreError:
@@ -136,8 +136,8 @@ def show_curves(contents: Contents, record: RunRecord) -> None:
     axes = list(dict.fromkeys(points["axis"]))
     for column, axis in zip(st.columns(max(2, len(axes)), gap="large"), axes, strict=False):
         with column:
-            own = points[points["axis"] == axis]
-            show_chart(sweep_chart(own, score_title(str(own["metric"].iloc[0]))))
+            curve = points[points["axis"] == axis]
+            show_chart(sweep_chart(curve, score_title(str(curve["metric"].iloc[0]))))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

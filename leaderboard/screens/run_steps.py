@@ -1,4 +1,4 @@
-"""Part of the Run page: the effect of each step of post-processing, and frames that it corrected or worsened."""
+"""Part of the page Run: the effect of each step of post-processing, and frames that it corrected or worsened."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from leaderboard.screens.downloads import heading
 from leaderboard.screens.frames import FRESH_FOR, signature, split_key, split_of
 
 _FILTER = "filter"
-# what a phone shows beside the step comes first
+# the first columns after the step are those that fit a phone's screen
 _ORDER = (
     "step", "corrected", "worsened", "net", "overridden_right", "overridden_wrong", "overridden", "changed",
     "decisions",
@@ -35,7 +35,7 @@ _PLAIN = re.compile("[A-Za-z][A-Za-z0-9 -]{0,59}")
 
 
 def show_steps(record: RunRecord, folder: Path) -> None:
-    """The section: counts, then images of both kinds for the step that the user chooses."""
+    """Show counts of all steps, then images of corrected and worsened frames for the step that the user chooses."""
     if record.steps is None:
         st.subheader("Effect of each step", anchor=False, help=words.STEPS)
         st.text(STEPS_NOT_KNOWN)
@@ -51,7 +51,7 @@ def show_steps(record: RunRecord, folder: Path) -> None:
         _show_examples(record, folder)
 
 
-@st.fragment  # another step is chosen without drawing the page again
+@st.fragment  # a change of the step redraws this part alone
 def _show_examples(record: RunRecord, folder: Path) -> None:
     steps = {str(row["step"]): row for row in record.steps or ()}
     names = [name for name, row in steps.items() if row["changed"]]
@@ -80,29 +80,29 @@ def _show_examples(record: RunRecord, folder: Path) -> None:
         n_frames = steps[step].get(kind, 0)
         st.text(f"{kind.capitalize()}: {n_frames:,} frames")
         if n_frames:
-            seen = (str(folder), signature(folder, [STEPS_FILE]), key)
-            _show_kind(record, seen, list(steps).index(step), step, kind, traces, split)
+            cache_key = (str(folder), signature(folder, [STEPS_FILE]), key)
+            _show_kind(record, cache_key, list(steps).index(step), step, kind, traces, split)
 
 
 def _label(step: str, number: int) -> str:
-    """Return the name of a step for a control, which takes its labels for Markdown; a number in place of markup."""
+    """Return the name of a step for a control, which reads labels as Markdown; names with markup become a number."""
     title = step_title(step)
     return title if _PLAIN.fullmatch(title) else f"step {number + 1}"
 
 
 def _show_kind(
     record: RunRecord,
-    seen: tuple[Any, ...],
+    cache_key: tuple[Any, ...],
     number: int,
     step: str,
     kind: str,
     traces: Mapping[str, StepTrace],
     split: Split,
 ) -> None:
-    """Some frames of one kind, with label and both probabilities."""
+    """Show some corrected or worsened frames, with label and both probabilities."""
     task = TASKS[record.task]
     try:
-        chosen = _chosen(seen, number, kind, record, traces, split)
+        chosen = _chosen(cache_key, number, kind, record, traces, split)
     except AbawError as error:
         st.text(f"Not shown: {error}")
         return
@@ -116,10 +116,10 @@ def _show_kind(
                 st.text(_caption(task, step, example))
 
 
-# as in leaderboard.screens.frames: what begins with _ is no part of the key
+# arguments that begin with _ are no part of the key, see leaderboard.screens.frames
 @st.cache_resource(max_entries=16, ttl=FRESH_FOR, show_spinner=False)
 def _chosen(
-    seen: tuple[Any, ...],
+    cache_key: tuple[Any, ...],
     number: int,
     kind: str,
     _record: RunRecord,
@@ -129,14 +129,14 @@ def _chosen(
     """Return examples of frames that a step corrected or worsened, each with its image as an address.
 
     Args:
-        seen: the run's folder, the signature of its steps, and the key of its split.
-        number: of the step, from 0.
+        cache_key: the run's folder, the signature of its steps, and the key of its split.
+        number: number of the step, from 0.
         kind: ``corrected`` or ``worsened``.
 
     Raises:
         AbawError: the images are unreadable.
     """
-    found = examples(
+    chosen_examples = examples(
         TASKS[_record.task],
         _traces,
         _split.labels,
@@ -146,16 +146,16 @@ def _chosen(
         frames_of=lambda video: _split.videos[video].images.frames,
     )
     addresses = {}
-    for name in dict.fromkeys(example.video for example in found):
-        frames = sorted(example.frame for example in found if example.video == name)
+    for name in dict.fromkeys(example.video for example in chosen_examples):
+        frames = sorted(example.frame for example in chosen_examples if example.video == name)
         for image in thumbnails_of(_split.videos[name], frames):
             addresses[name, image.frame] = picture_address(image.image)
-    places = ((example, (example.video, example.frame)) for example in found)
+    places = ((example, (example.video, example.frame)) for example in chosen_examples)
     return [(example, addresses[place]) for example, place in places if place in addresses]
 
 
 def _caption(task: Task, step: str, example: Example) -> str:
-    """Return the frame's place, its label, and both classes with their probabilities, one per line."""
+    """Return video and frame, the label, and both classes with their probabilities, one per line."""
     names = [name.replace("_", " ") for name in task.targets]
     who = ("head", "classifier") if step == _FILTER else ("before", "after")
     lines = [f"{example.video}, {example.frame:,}", f"label {names[example.label]}"]
@@ -165,7 +165,7 @@ def _caption(task: Task, step: str, example: Example) -> str:
 
 
 def _read_traces(record: RunRecord, folder: Path) -> Mapping[str, StepTrace]:
-    """Return what the run kept of each step.
+    """Return the trace of each step, by video.
 
     Raises:
         AbawError: the file is missing or unreadable.
@@ -174,7 +174,7 @@ def _read_traces(record: RunRecord, folder: Path) -> Mapping[str, StepTrace]:
     return _traces(str(folder), signature(folder, [STEPS_FILE]), record)
 
 
-# as in leaderboard.screens.frames: what begins with _ is no part of the key
+# arguments that begin with _ are no part of the key, see leaderboard.screens.frames
 @st.cache_resource(max_entries=4, show_spinner="Reading the steps …")
 def _traces(folder: str, signature: tuple[tuple[str, int, int], ...], _record: RunRecord) -> Mapping[str, StepTrace]:
     return read_traces(Path(folder), TASKS[_record.task].n_outputs, len(_record.steps or ()))

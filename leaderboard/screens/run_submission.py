@@ -1,4 +1,4 @@
-"""Way of a run on test to a submission: score on validation of the same solution, slot, and official score."""
+"""Part of the page Run: progress of a run on test: validation score of the same solution, slot, official score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from leaderboard.screens.reading import Contents, read_promised, read_sent
 
 
 def show_submission(contents: Contents, record: RunRecord) -> None:
-    """Show what validation says of the same solution, and what became of the file."""
+    """Show the validation score of the same solution, and the slot and official score of the file."""
     try:
         promised = read_promised(contents, [record.run_id])
     except AbawError as error:
@@ -33,7 +33,7 @@ def show_submission(contents: Contents, record: RunRecord) -> None:
         st.text(str(error))
         sent = ()
     val = _validation(contents, promised)
-    # numbers of slots are those among everything that was sent
+    # slots are numbered over all submissions
     entries = sent_entries(sent, contents.runs, promised)
     rows = [dict(row) for row in records(entries) if row["run_id"] == record.run_id]
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key="run-submission"):
@@ -51,7 +51,7 @@ def show_submission(contents: Contents, record: RunRecord) -> None:
 
 
 def _validation(contents: Contents, promised: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the run on val of the same solution; ``None`` where the store has none."""
+    """Return the row of the same solution's run on val; ``None`` if the store lacks such a run."""
     val_id = promised["val"].iloc[0] if len(promised) else None
     rows = contents.runs[contents.runs["run_id"] == val_id]
     return {str(key): value for key, value in rows.iloc[0].items()} if len(rows) else None
@@ -70,7 +70,7 @@ def _show_validation(record: RunRecord, val: dict[str, Any] | None) -> None:
 
 
 def _show_sent(row: dict[str, Any]) -> None:
-    """Show the slot of a submission and what came back for it."""
+    """Show the slot of a submission and its official score."""
     st.metric(f"Slot, edition {row['edition']}", str(row["slot"]), help=words.SLOT, width="content")
     if pd.isna(row["test"]):
         st.metric("Official score", "not there yet", help=words.RETURNED, width="content")
@@ -82,7 +82,7 @@ def _show_sent(row: dict[str, Any]) -> None:
 
 
 def _not_sent(record: RunRecord, sent: tuple[Sent, ...]) -> str:
-    """Return that the run was not sent, or that the very same official file was."""
+    """Return the sentence for a run that is not in the ledger; the very same file may be, from another run."""
     hashes = set(record.files.values())
     for entry in sent:
         if entry.sha256 in hashes:

@@ -1,4 +1,4 @@
-"""A run's videos, the worst first, and any of them frame by frame, with its pictures."""
+"""Part of the page Run: the videos of a run, the worst first, and each video frame by frame with its images."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from leaderboard.screens.spoken import show_answers, show_words
 
 VIDEO, FRAMES = "video", "frames"
 _PICKER, _SLIDER, _TABLE = "video-picker", "frames-slider", "videos"
-_MOST_PICTURES, _PICTURE = 10, 104
+_MOST_IMAGES, _WIDTH = 10, 104
 _MOST_ROWS = 8
 _LONG_NAME = 30  # characters
-_STRETCH = 20  # the worst stretch is this part of a video, or as many frames at least as below
-_SHORTEST = 60
+_STRETCH = 20  # the worst stretch is the video's length divided by this
+_SHORTEST = 60  # least number of frames of that stretch
 _THIS = "run"
 
 
 def show_videos(record: RunRecord, folder: Path) -> None:
-    """The table, and below it the video that the address names."""
+    """Show a table of the videos, and below it the video that the address names."""
     rows = video_rows(record)
     names = list(rows["video"]) or video_names(record, folder)
     if len(rows):
@@ -62,7 +62,7 @@ def show_videos(record: RunRecord, folder: Path) -> None:
 
 
 def open_video(video: str | None) -> None:
-    """Callback: show a video, whole."""
+    """Put a video into the address, with all its frames; a callback of widgets."""
     st.query_params.pop(FRAMES, None)
     if video is None:
         st.query_params.pop(VIDEO, None)
@@ -72,12 +72,12 @@ def open_video(video: str | None) -> None:
 
 def _show_table(record: RunRecord, rows: pd.DataFrame, chosen: str | None) -> None:
     videos = list(rows["video"])
-    # another run's table is another widget: a selection never slides to its video in the same row
+    # the key depends on the run: with another run the selection must not move to the video in the same row
     widget = f"{_TABLE}-{hashlib.sha256(record.run_id.encode()).hexdigest()[:12]}"
 
     def select() -> None:
-        found = st.session_state[widget]["selection"]["rows"]
-        open_video(videos[found[0]] if found else None)
+        selected = st.session_state[widget]["selection"]["rows"]
+        open_video(videos[selected[0]] if selected else None)
 
     help = {"score": words.VIDEO_SCORE, "possible": words.POSSIBLE, "pulls": words.PULLS, "error": words.VIDEO_ERROR}
     help["right"] = words.RIGHT_VIDEO if TASKS[record.task].level == "video" else words.RIGHT
@@ -98,8 +98,9 @@ def choose_video(key: str, names: Sequence[str], chosen: str | None) -> None:
     """Show a list of videos to choose one by its name.
 
     Args:
-        key: of the widget.
-        chosen: the video of the address, where it names one.
+        key: key of the widget.
+        names: names of the videos.
+        chosen: video in the address; ``None`` if the address names none.
     """
     st.session_state[key] = chosen
 
@@ -117,7 +118,7 @@ def choose_video(key: str, names: Sequence[str], chosen: str | None) -> None:
     )
 
 
-@st.fragment  # a slider is drawn along its way: the rest of the page stays as it is
+@st.fragment  # a move of the slider redraws this part alone
 def _show_video(record: RunRecord, folder: Path, video: str) -> None:
     shown = video_shown({_THIS: (record, folder)}, video)
     timeline = shown.timeline
@@ -127,21 +128,21 @@ def _show_video(record: RunRecord, folder: Path, video: str) -> None:
         show_answers(timeline)
         if shown.split is not None and video in shown.split.videos:
             on_disk = shown.split.videos[video]
-            _show_pictures(timeline, on_disk, 1, on_disk.n_frames)
+            _show_images(timeline, on_disk, 1, on_disk.n_frames)
         show_words(shown, timeline, 1, 1)
     else:
         first, last = choose_stretch(timeline)
         help_ = words.TIMELINE_VALUES if timeline.task.kind == "values" else words.TIMELINE
-        st.caption(_said(timeline, first, last), help=help_)
+        st.caption(_stretch_text(timeline, first, last), help=help_)
         show_chart(timeline_chart(timeline, first, last))
         if shown.split is not None and video in shown.split.videos:
-            _show_pictures(timeline, shown.split.videos[video], first, last)
+            _show_images(timeline, shown.split.videos[video], first, last)
         show_words(shown, timeline, first, last)
     say_what_is_missing(shown)
 
 
 def say_what_is_missing(shown: Shown) -> None:
-    """What of a timeline could not be read, and labels that are not those of the run."""
+    """Show which parts of a timeline are unreadable, and a warning if the labels are not those of the run."""
     if shown.split is not None and shown.split.same is False:
         st.warning(
             "The labels on disk are not those that this run was scored on (other videos, lengths or labels): what is "
@@ -152,7 +153,7 @@ def say_what_is_missing(shown: Shown) -> None:
 
 
 def choose_stretch(timeline: Timeline) -> tuple[int, int]:
-    """First and last frame to look at: a slider, a button to the worst part; both stand in the address."""
+    """Show a slider and a button for the worst part, and return first and last frame; the address holds both."""
     first, last = stretch_of(st.query_params.get(FRAMES, ""), timeline.n_frames)
     if timeline.n_frames < 2:
         return first, last
@@ -183,15 +184,15 @@ def _worst(timeline: Timeline) -> tuple[int, int] | None:
 
 
 def _look_at(n_frames: int, first: int, last: int) -> None:
-    """Callback: show a stretch."""
+    """Put a stretch of frames into the address; a callback of widgets."""
     if (first, last) == (1, n_frames) or first >= last:
         st.query_params.pop(FRAMES, None)
     else:
         st.query_params[FRAMES] = f"{first}-{last}"
 
 
-def _said(timeline: Timeline, first: int, last: int) -> str:
-    """The stretch in numbers; our own words and numbers alone, as it is Markdown."""
+def _stretch_text(timeline: Timeline, first: int, last: int) -> str:
+    """Return the frames of a stretch in numbers, as Markdown without a user's text."""
     parts = [f"Frames {first:,} to {last:,} of {timeline.n_frames:,}"]
     shown = slice(first - 1, last)
     if timeline.annotated is not None:
@@ -204,28 +205,28 @@ def _said(timeline: Timeline, first: int, last: int) -> str:
     return " · ".join(parts)
 
 
-def _show_pictures(timeline: Timeline, video: Video, first: int, last: int) -> None:
+def _show_images(timeline: Timeline, video: Video, first: int, last: int) -> None:
     noun = timeline.task.noun
     if video.image_folder is None and video.film is None:
         st.text(f"Not shown: the data set has no {noun}s of this video.")
         return
     try:
-        found = thumbnails(video, first, last, _MOST_PICTURES)
-        addresses = [picture_address(picture.image) for picture in found]
+        images = thumbnails(video, first, last, _MOST_IMAGES)
+        addresses = [picture_address(image.image) for image in images]
     except AbawError as error:
         st.text(f"Not shown: {error}")
         return
-    if not found:
+    if not images:
         st.text(f"No frame of this stretch has a {noun}." if timeline.task.level == "frame" else f"No {noun}s.")
         return
-    captions = [_caption(timeline, timeline.tracks[0], picture) for picture in found]
-    st.image(addresses, caption=captions, width=_PICTURE)
+    captions = [_caption(timeline, timeline.tracks[0], image) for image in images]
+    st.image(addresses, caption=captions, width=_WIDTH)
 
 
-def _caption(timeline: Timeline, track: Track, picture: Picture) -> str:
-    """Frame, label and what the run says; our own words and numbers alone, as it is Markdown."""
-    k, task = picture.frame - 1, timeline.task
-    text = f"{picture.frame:,}"
+def _caption(timeline: Timeline, track: Track, image: Picture) -> str:
+    """Return frame, label and decision as a caption, which is Markdown without a user's text."""
+    k, task = image.frame - 1, timeline.task
+    text = f"{image.frame:,}"
     if k >= timeline.n_frames or task.level == "video":
         return text
     counts = timeline.labels is not None and timeline.annotated is not None and timeline.annotated[k]

@@ -1,4 +1,4 @@
-"""Saved views of the board: save the one that is shown, open, rename or delete any."""
+"""Saved views of the board: save the view on the screen; open, rename or delete any."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from leaderboard.data.views import ADDRESS, LONGEST_NAME, SavedView, SavedViews
 from leaderboard.screens.links import same_page_links
 
 SHARED = "ABAW_LEADERBOARD_SHARED"
-"""Set in the environment of a server that others can reach: views can be opened there, and changed on its machine."""
+"""Environment variable, set if other machines can reach the server: then views can be opened, but not changed."""
 _CHOSEN, _NAME, _MESSAGE = "saved-view", "saved-view-name", "saved-view-message"
 _MOST_LISTED, _MOST_HEIGHT = 8, 260
 
 
 def choose_saved() -> None:
-    """Show the popover of saved views; trouble with their file is said in it, and stops no page."""
+    """Show the popover of saved views. An error about their file is shown in it, and the page goes on."""
     with st.popover("Views", key="views"):
         st.caption(words.SAVED_VIEWS)
         try:
@@ -61,7 +61,7 @@ def _state_of(view: SavedView) -> dict[str, tuple[str, ...]]:
 
 
 def address() -> dict[str, tuple[str, ...]]:
-    """Return the view that is shown, as its address has it."""
+    """Return the parts of the address that a view of the board holds."""
     shown = {key: tuple(st.query_params.get_all(key)) for key in ADDRESS}
     return {key: values for key, values in shown.items() if values}
 

@@ -1,4 +1,4 @@
-"""Part of the Compare page: which two. The address says so; the lists change the address."""
+"""Part of the page Compare: the choice of the two sides. The address names them; the lists change the address."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARK = "◆ "
 
 
 def choose_sides(contents: Contents, tasks: list[str]) -> tuple[Side | None, Side | None]:
-    """Task and both sides; the address says which, else the two best runs."""
+    """Show lists for task and both sides, and return the sides in the address, by default the two best runs."""
     linked = [_side(contents, st.query_params.get(letter)) for letter in _BOTH]
     task = next((name for side in linked if side and (name := _task_of(side)) in tasks), tasks[0])
     if linked == [None, None]:
@@ -47,20 +47,20 @@ def choose_sides(contents: Contents, tasks: list[str]) -> tuple[Side | None, Sid
 
 
 def _first_choice(contents: Contents, task: str) -> tuple[str | None, str | None]:
-    """The two best; a single run alone."""
+    """Return the keys of the two best runs; a single run comes with ``None``."""
     return best_two(contents.runs, task) or (next(iter(run_choices(contents.runs, task)), None), None)
 
 
 def _side(contents: Contents, key: str | None) -> Side | None:
-    """The run, or the published number, of that key; ``None`` if there is none, which is said."""
+    """Return the run or published number of a key; show a warning and return ``None`` if there is neither."""
     if not key:
         return None
     trouble = ""
     try:
-        found = read_record(contents, key) if (contents.runs["run_id"] == key).any() else None
+        stored = read_record(contents, key) if (contents.runs["run_id"] == key).any() else None
     except AbawError as error:
-        found, trouble = None, str(error)
-    side = Ran(*found) if found else printed_side(contents.published, key)
+        stored, trouble = None, str(error)
+    side = Ran(*stored) if stored else printed_side(contents.published, key)
     if side is None:
         st.warning("**Nothing of this name is in the store, or it can't be read now.**")
         st.text(trouble or key)
@@ -72,7 +72,7 @@ def _task_of(side: Side) -> str:
 
 
 def _options(contents: Contents, task: str, a: Side | None, b: Side | None) -> tuple[dict[str, str], dict[str, str]]:
-    """What A and B may be, as the lists show it: B what can be compared with A, and whatever was linked to."""
+    """Return the options of the lists for A and B; those for B can be compared with A. Linked sides are added."""
     runs, published = contents.runs, contents.published
     every = run_choices(runs, task)
     split = a.split if isinstance(a, Printed) else a.record.split if a else "val"
@@ -88,7 +88,7 @@ def _options(contents: Contents, task: str, a: Side | None, b: Side | None) -> t
 
 
 def _pick(letter: str, label: str, options: dict[str, str], side: Side | None) -> None:
-    # the address is what counts: the widget is set from it at each run
+    # the address decides: each run of the page's script sets the widget from it
     st.session_state[f"compare-{letter}"] = side.key if side else None
     st.selectbox(
         label,

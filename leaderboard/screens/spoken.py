@@ -1,4 +1,4 @@
-"""Part of the pages of one run and of two: a video that is one row, and what is said in a video."""
+"""Part of the pages Run and Compare: the answers to a video of one row, and the spoken lines of a video."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show_answers(timeline: Timeline) -> None:
 
 
 def show_words(shown: Shown, timeline: Timeline | None, first: int, last: int) -> None:
-    """Show what is said: line by line with times and shares where they are known, else as one text."""
+    """Show the spoken lines of a stretch with times and shares if they are known, else the whole transcript."""
     if shown.words is None:
         return
     source = f", from {one_line(shown.words.source)}" if shown.words.source else ""
@@ -59,7 +59,7 @@ def show_words(shown: Shown, timeline: Timeline | None, first: int, last: int) -
 
 
 def _column(timeline: Timeline, key: str, rows: pd.DataFrame) -> Column:
-    """Return the column of a part of the rows; names of runs stand only where there are two."""
+    """Return the column for a key of the rows; its title names the run if there are several."""
     part, _, name = key.partition(":")
     target = timeline.task.targets[1] if timeline.task.is_pair and "text" in rows else ""
     title = f"{_of(timeline, name)}{_PARTS.get(part, part)} {target}".strip()

@@ -1,4 +1,4 @@
-"""The slot ledger: what was sent, how many slots are left, which score came back, and what validation had said."""
+"""Page Submissions: the slot ledger, with slots that are left, official scores, and validation scores."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _HELP = {
 
 
 def submissions() -> None:
-    """The page."""
+    """Show the page."""
     st.header("Submissions", anchor=False)
     st.caption("What was sent to the organisers, and what came back. Nothing is sent from here.", help=words.SLOT)
     try:
@@ -91,7 +91,7 @@ def _say_empty(ledger: Ledger) -> None:
 
 
 def _promised(contents: Contents, sent: Sequence[Sent]) -> pd.DataFrame:
-    """Validation runs behind what was sent; said on the page where they can't be told."""
+    """Return the validation runs that belong to the submissions; show a warning if the store is unreadable."""
     ids = run_ids_of(sent)
     if not ids:
         return pd.DataFrame()
@@ -105,7 +105,7 @@ def _promised(contents: Contents, sent: Sequence[Sent]) -> pd.DataFrame:
 
 
 def _choose(sent: Sequence[Sent]) -> tuple[str | None, int | None]:
-    """Task and edition to look at; both stand in the address, ``None`` for all."""
+    """Show controls for task and edition, and return the choice, ``None`` for all; the address holds both."""
     tasks = list(dict.fromkeys([*TASKS, *(entry.task for entry in sent)]))
     editions = [str(n) for n in sorted({EDITION, *(entry.edition for entry in sent)}, reverse=True)]
     for key, known in (("task", tasks), ("edition", editions)):
@@ -129,7 +129,7 @@ def _show_left(counts: Sequence[SlotCount]) -> None:
 def _show_sent(shown: pd.DataFrame) -> None:
     table = sent_table(shown)
     heading("Sent", table, "slots")
-    # a table with other rows is another widget: a selection never slides to the row that took its place
+    # the key depends on the rows: in a table with other rows the selection must not move to another submission
     numbers = [int(number) for number in shown["number"]]
     widget = f"sent-{hashlib.sha256(repr(numbers).encode()).hexdigest()[:12]}"
     alike = [key for key in ("task", "edition") if shown[key].nunique() == 1]
@@ -143,7 +143,7 @@ def _show_sent(shown: pd.DataFrame) -> None:
         on_select="rerun",
         selection_mode="single-row",
     )
-    for note in table.notes[1:]:  # the first says what the columns' help says
+    for note in table.notes[1:]:  # the first repeats the columns' help
         st.caption(note)
     rows: list[int] = state["selection"]["rows"]
     if rows and rows[0] < len(shown):
@@ -174,7 +174,7 @@ def _show_one(entry: dict[str, Any]) -> None:
 
 
 def _say_what_is_missing(shown: pd.DataFrame) -> None:
-    """The commands that would fill the gaps."""
+    """Show the commands that bring missing scores."""
     waiting = shown[shown["test"].isna()]
     bare = shown[shown["val"].isna() & shown["name"].notna()].drop_duplicates(["name", "seed"])
     commands = [f"abaw slots result {number} VALUE   # when the score is there" for number in waiting["number"]]
