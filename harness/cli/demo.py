@@ -46,7 +46,10 @@ WARNING = (
 )
 @click.option("--seed", default=0, show_default=True, help="Of the drawing and the training.")
 def demo(keep: Path | None, seed: int) -> None:
-    """Draw small data sets, train, predict, write official files, check and score them, show the boards. No download.
+    """Try all steps on small synthetic data sets.
+
+    The command draws the data sets, trains, predicts, writes official files, checks and scores them, and shows the
+    boards. Scores on synthetic data show only that the steps fit together. It downloads nothing.
 
     \b
     Example: abaw demo
