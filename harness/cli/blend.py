@@ -48,12 +48,12 @@ def blend(
     smooth: bool,
     as_json: bool,
 ) -> None:
-    """Blend finished RUNS on validation and record the result as a run of its own.
+    """Blend finished RUNS into a run of its own.
 
-    Weights of up to five are chosen in steps of a tenth, cross-fitted over the validation videos; for action units so
-    are thresholds. For --split test the same solutions' test runs are blended, with weights chosen on all of
-    validation, and the result is packed as `abaw submit` does. RUNS are ids, short ids, or SOLUTION[@SEED]. No
-    features are read and nothing is trained, so that there is no work for a cluster.
+    The scores of runs on validation are blended. Weights of up to five runs are chosen in steps of a tenth,
+    cross-fitted over the validation videos; for action units, thresholds are chosen likewise. For --split test the same
+    solutions' test runs are blended, with weights chosen on all of validation, and the result is packed as `abaw
+    submit` does. RUNS are ids, short ids, or SOLUTION[@SEED]. A blend uses stored scores alone: it reads no features.
 
     \b
     Example: abaw blend 1a2b3c4d 5e6f7a8b --data /data/Aff-Wild2
@@ -75,17 +75,17 @@ def blend(
     folders = [run_folder(results, run, settings.out, split="val") for run in runs]
     if len(set(folders)) < len(folders):
         raise UsageError(f"blend takes two or more different runs, got {', '.join(runs)}")
-    wanted = task_named(task or RunRecord.read(folders[0]).task)
-    parts = blend_parts(folders, wanted)
+    chosen_task = task_named(task or RunRecord.read(folders[0]).task)
+    parts = blend_parts(folders, chosen_task)
     if split == "test":
         parts = with_test_runs(parts, run_folders(settings.out), train_on)
     elif train_on == ON_BOTH:
         raise UsageError(SEEN_VAL, found=f"--split {split}", do="Give --split test")
-    full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
+    full_name = f"{chosen_task.name.lower()}/{name or f'blend-of-{len(runs)}'}"
     require_name(full_name, "blend", kind=UsageError, do="Give another --name")
-    entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
+    entry = blend_entry(full_name, chosen_task, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
     entry = replace(entry, trained_on=trained_on_of(parts) or entry.trained_on)
-    data = open_given(settings, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
+    data = open_given(settings, chosen_task, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     finished = run_solution(entry, data, split, settings)
     ready = packed_submission(finished, data) if split == "test" else None
     if as_json:

@@ -32,18 +32,19 @@ _MOVES = "The videos that matter most: what A's answer in place of B's does to t
 @out_options
 @format_options
 def compare(runs: tuple[str, ...], videos: int | None, out: Path | None, store: Path | None, form: str) -> None:
-    """Two runs, or several against one.
+    """Compare two runs, or several with one.
 
-    Of two RUNS, A and B: the difference A - B with its 95 % interval and p-value, the videos that matter most, and what
-    sets the runs apart. Of three and more the first is the base: a row for each other one with its difference from the
-    base, interval and p-value, and the p-value corrected for the number of comparisons (Holm 1979).
+    For two RUNS, A and B, the command prints the difference A - B with its 95 % interval and p-value, the videos that
+    matter most, and the settings that differ. For three and more the first is the base: each other run gets a row with
+    its difference from the base, interval and p-value, and the p-value corrected for the number of comparisons (Holm
+    1979).
 
-    RUNS are run ids, beginnings of them, short ids of `abaw runs`, or SOLUTION[@SEED]. Of a solution that ran under
-    several seeds the mean over these is compared.
+    RUNS are run ids, beginnings of them, short ids of `abaw runs`, or SOLUTION[@SEED]. A solution that ran with several
+    seeds is compared by the mean over these.
 
-    The videos are drawn 10,000 times, the same ones for both runs. The p-value is two-sided: twice the smaller of the
-    shares of replicates in which A is not better and in which B is not. A run on other labels than the base is listed
-    with the reason, and the exit code is then 1.
+    The videos are resampled 10,000 times, the same ones for both runs. The p-value is two-sided: twice the smaller of
+    two shares, that of the replicates in which A is at most as good as B, and that in which B is at most as good as A.
+    A run on other labels than the base is listed with the reason, and the exit code is then 1.
 
     \b
     Example: abaw compare landmarks-mlp-smooth-val-s0-1a2b3c4d landmarks-mlp-val-s0-5e6f7a8b
@@ -122,30 +123,30 @@ def _title_of(runs: Sequence[RunRecord]) -> str:
 
 
 def _compare_two(of_a: Sequence[RunRecord], of_b: Sequence[RunRecord], videos: int, form: str) -> None:
-    """Print the difference of two runs, or of the means of two solutions, and what sets them apart."""
+    """Print the difference of two runs, or of the means of two solutions, and the settings that differ."""
     from harness.board.differences import settings_that_differ
     from harness.board.tables.compare import scores_table, settings_table, verdict_table, videos_table
     from harness.metrics import compare as comparing
 
     record_a, record_b = of_a[0], of_b[0]
-    found = comparing.compare([record.scored() for record in of_a], [record.scored() for record in of_b])
+    comparison = comparing.compare([record.scored() for record in of_a], [record.scored() for record in of_b])
     if form == "json":
         print_json(
             {
-                "a": found.a,
-                "b": found.b,
+                "a": comparison.a,
+                "b": comparison.b,
                 "runs": {"a": [r.run_id for r in of_a], "b": [r.run_id for r in of_b]},
-                "task": found.task.name,
-                "split": found.split,
-                "verdict": found.verdict,
-                "separable": found.separable,
-                "p_value": found.p_value,
-                "replicates": found.replicates,
-                "unit": found.unit,
-                "units": found.n_units,
-                "frames": found.n_frames,
-                "differences": [asdict(row) for row in found.differences],
-                "videos": [asdict(mover) for mover in found.movers],
+                "task": comparison.task.name,
+                "split": comparison.split,
+                "verdict": comparison.verdict,
+                "separable": comparison.separable,
+                "p_value": comparison.p_value,
+                "replicates": comparison.replicates,
+                "unit": comparison.unit,
+                "units": comparison.n_units,
+                "frames": comparison.n_frames,
+                "differences": [asdict(row) for row in comparison.differences],
+                "videos": [asdict(mover) for mover in comparison.movers],
                 "settings": {
                     name: {"a": in_a, "b": in_b} for name, in_a, in_b in differing_settings(record_a, record_b)
                 },
@@ -153,13 +154,13 @@ def _compare_two(of_a: Sequence[RunRecord], of_b: Sequence[RunRecord], videos: i
         )
         return
     settings = settings_that_differ(record_a, record_b)
-    of_videos = videos_table(found)
+    of_videos = videos_table(comparison)
     moving = tuple(row for row in of_videos.rows if row["moves"])[:videos]
-    scores, differences = scores_table(found), settings_table(found.a, found.b, settings)
+    scores, differences = scores_table(comparison), settings_table(comparison.a, comparison.b, settings)
     of_movers = replace(of_videos, rows=moving)
-    verdict = verdict_table(found)
+    verdict = verdict_table(comparison)
     if form == "text":
-        _print_heads(found, of_a, of_b)
+        _print_heads(comparison, of_a, of_b)
         scores = replace(scores, title="", notes=())
         of_movers, differences = replace(of_movers, title=_MOVES), replace(differences, title="What differs")
     tables = (*((verdict,) if form != "text" else ()), scores, of_movers, differences)
@@ -168,8 +169,8 @@ def _compare_two(of_a: Sequence[RunRecord], of_b: Sequence[RunRecord], videos: i
         click.echo("\nTheir settings are the same.")
 
 
-def _print_heads(found: Comparison, a: Sequence[RunRecord], b: Sequence[RunRecord]) -> None:
-    """Print which runs are compared, on what, and the answer."""
+def _print_heads(comparison: Comparison, a: Sequence[RunRecord], b: Sequence[RunRecord]) -> None:
+    """Print the compared runs, the data, and the verdict."""
     from rich.text import Text
 
     from harness.system.console import Terminal
@@ -179,11 +180,11 @@ def _print_heads(found: Comparison, a: Sequence[RunRecord], b: Sequence[RunRecor
         first, more = records[0], f", mean over {counted(len(records), 'seed')}" if len(records) > 1 else ""
         ids = ", ".join(one_line(record.run_id) for record in records)
         console.print(Text.assemble((letter, "bold"), f"  {ids}  {one_line(first.name)}{more}"))
-    head = found.headline
-    size = f"{found.sizes}, {counted(found.n_frames, found.task.label_noun)}"
-    console.print(f"{found.task.name} {found.split} on {one_line(a[0].data['name'])}: {size}\n")
-    console.print(found.verdict, style="bold")
+    head = comparison.headline
+    size = f"{comparison.sizes}, {counted(comparison.n_frames, comparison.task.label_noun)}"
+    console.print(f"{comparison.task.name} {comparison.split} on {one_line(a[0].data['name'])}: {size}\n")
+    console.print(comparison.verdict, style="bold")
     difference = interval_text(head.difference, head.low, head.high, sign="+")
-    p = "" if found.p_value is None else f", p = {found.p_value:.4f}, paired over {found.unit}s"
-    answer = f"{score_title(head.metric, head.target)}, A - B {difference}{p}, {found.replicates:,} replicates\n"
+    p = "" if comparison.p_value is None else f", p = {comparison.p_value:.4f}, paired over {comparison.unit}s"
+    answer = f"{score_title(head.metric, head.target)}, A - B {difference}{p}, {comparison.replicates:,} replicates\n"
     console.print(answer)

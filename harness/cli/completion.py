@@ -20,7 +20,7 @@ _MOST = 200
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes names with Tab.
+    """Print the script for completion with Tab.
 
     Commands, options, solutions, runs, weights and encoders are completed. For bash and zsh put this line into
     ~/.bashrc or ~/.zshrc: eval "$(abaw completion bash)". For fish write the script to

@@ -38,10 +38,11 @@ def crossval(
     as_json: bool,
     **work: Any,
 ) -> None:
-    """Train SOLUTION on all folds of the labelled videos but one, predict that one, and so on; score all frames pooled.
+    """Cross-validate SOLUTION over all labels.
 
-    Training and validation videos are dealt alike, so this is neither a validation nor a test score: it is printed, and
-    written where --save says, but no run is recorded and it stands on no board.
+    SOLUTION is trained on all folds of the labelled videos but one, and predicts that one, for each fold in turn; all
+    frames are scored together. Training and validation videos are distributed alike. The score is a third kind beside
+    validation and test scores: it is printed, and written to the file of --save, but not recorded as a run.
 
     \b
     Example: abaw crossval vd/motion-skeleton --data /data/DVD --folds 5
@@ -53,25 +54,25 @@ def crossval(
     entry = solution_entry(solution)
     settings = load_settings(data=root, **work)
     data = open_given(settings, entry.task, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
-    found = cross_validate(
+    result = cross_validate(
         entry, data, settings, folds=folds, seed=seed, fresh=fresh,
         done=lambda fold, of: click.echo(f"fold {fold} of {of} done", err=True),
     )  # fmt: skip
-    plain = {"solution": entry.name, "task": entry.task.name, "data": data.name, "seed": seed, **found.plain()}
+    plain = {"solution": entry.name, "task": entry.task.name, "data": data.name, "seed": seed, **result.plain()}
     if save:
         write_text(save, json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     if as_json:
         print_json(plain)
     else:
-        _print(f"{entry.name} on {data.name}, seed {seed}", found)
+        _print(f"{entry.name} on {data.name}, seed {seed}", result)
 
 
-def _print(title: str, found: CrossValidated) -> None:
+def _print(title: str, result: CrossValidated) -> None:
     from harness.metrics.titles import interval_text, score_title
     from harness.system.console import Terminal
 
-    console, card = Terminal(soft_wrap=True), found.card
-    folds = max(found.fold.values()) + 1
+    console, card = Terminal(soft_wrap=True), result.card
+    folds = max(result.fold.values()) + 1
     console.print(f"{title}: {folds}-fold cross-validation, {len(card.videos)} videos, {card.n_frames:,} frames")
     for score in card.scores:
         text = interval_text(score.value, score.low, score.high)
@@ -80,6 +81,6 @@ def _print(title: str, found: CrossValidated) -> None:
     for name, value in card.constants:
         console.print(f"{f'always {name}':24s}{value:.3f}")
     unit = card.units.noun
-    console.print(f"tuned on {found.tuned_on}; 95 % interval by {unit}; neither a validation nor a test score")
-    for note in shown_notes(found.notes):
+    console.print(f"tuned on {result.tuned_on}; 95 % interval by {unit}; neither a validation nor a test score")
+    for note in shown_notes(result.notes):
         console.print(f"note: {note}")

@@ -51,11 +51,11 @@ def data() -> None:
 @_cache_option
 @json_option
 def check(root: Path, crops: str | None, annotations: Path | None, cache: Path | None, as_json: bool) -> None:
-    """Count what is there, and name problems.
+    """Count videos, frames, labels and problems.
 
-    It counts videos, frames, frames without a picture and labels by class. The layouts of Aff-Wild2, DVD,
-    Hume-Vidmimic2 and BAH are told apart; a folder may hold several. The first time, DVD's films are decoded to count
-    their frames, as their headers may be wrong. Exit code 1 if there are problems.
+    Frames without an image are counted, too, and labels by class. The layouts of Aff-Wild2, DVD, Hume-Vidmimic2 and
+    BAH are recognised; a folder may hold several. The first time, DVD's videos are decoded to count their frames,
+    because their headers may be wrong. Exit code 1 if there are problems.
 
     \b
     Example: abaw data check /data/Aff-Wild2
@@ -208,11 +208,11 @@ def _number(value: int | float) -> str:
 @_cache_option
 @json_option
 def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path | None, as_json: bool) -> None:
-    """Decode DVD's films to frames/<video>/00001.jpg and so on, beside videos/. Training needs these files.
+    """Decode DVD's videos to image files.
 
-    A film's folder appears whole or not at all; those that are there are left as they are, so that the same command
-    goes on where it stopped. The number of frames is held against the film and its annotations. Exit code 1 if there
-    are problems.
+    The images are frames/<video>/00001.jpg and so on, beside videos/. Training needs these files. A video's folder
+    appears when it is complete, and complete folders are kept: to resume an interrupted run, repeat the command. The
+    number of frames is checked against the video and its annotations. Exit code 1 if there are problems.
 
     \b
     Example: abaw data frames /data/DVD --split train --split val
@@ -232,11 +232,10 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path
         print_json({"root": str(root), "films": [asdict(d) for d in done], "problems": problems})
     else:
         for split in dict.fromkeys(d.split for d in done):
-            own = [d for d in done if d.split == split and d.frames]
-            new = [d.frames for d in own if not d.reused]
-            click.echo(
-                f"{split}: {sum(new):,} frames of {len(new)} films written; {len(own) - len(new)} films were done"
-            )
+            decoded_videos = [d for d in done if d.split == split and d.frames]
+            new = [d.frames for d in decoded_videos if not d.reused]
+            n_reused = len(decoded_videos) - len(new)
+            click.echo(f"{split}: {sum(new):,} frames of {len(new)} films written; {n_reused} films were done")
         for text in shown_notes(d.note for d in done if d.note):
             click.echo(f"note: {text}", err=True)
         for text in problems:

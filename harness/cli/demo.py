@@ -53,7 +53,10 @@ WARNING = (
     help="Only this task; may be repeated.  [default: all]",
 )
 def demo(keep: Path | None, seed: int, tasks: tuple[str, ...]) -> None:
-    """Draw small data sets, train, predict, write official files, check and score them, show the boards. No download.
+    """Try all steps on small synthetic data sets.
+
+    The command draws the data sets, trains, predicts, writes official files, checks and scores them, and shows the
+    boards. Scores on synthetic data show only that the steps fit together. It downloads nothing.
 
     \b
     Example: abaw demo

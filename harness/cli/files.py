@@ -85,7 +85,7 @@ def validate(
                 "videos": report.videos,
                 "tables": report.tables,
                 "counts": [{"severity": s, "code": c, "count": n} for (s, c), n in report.counts.items()],
-                "problems": [asdict(found) for found in report.problems],
+                "problems": [asdict(one) for one in report.problems],
                 "assumed": report.assumed,
             }
         )
@@ -98,8 +98,8 @@ def validate(
 def _print_report(
     report: Report, path: Path, task: str | None, template: Path | None, edition: int | None, verdict: str
 ) -> None:
-    for found in sorted(report.problems, key=lambda p: (p.where, p.line, p.column)):
-        click.echo(str(found))
+    for one in sorted(report.problems, key=lambda p: (p.where, p.line, p.column)):
+        click.echo(str(one))
     for (severity, code), n in report.counts.items():
         if n > SHOWN_PER_KIND:
             click.echo(f"{path}: {severity} [{code}] {n:,} in all, the first {SHOWN_PER_KIND} shown")
@@ -118,7 +118,10 @@ def _print_report(
 
 
 def _verdict(report: Report, expected: ExpectedRows) -> str:
-    """Return ``valid`` only of what was held against a template or test list: without one, rows may be missing."""
+    """Return ``valid`` for a file that was checked against a template or test list, else ``well-formed``.
+
+    Without a template or list, missing rows stay undetected.
+    """
     if not report.valid:
         return "NOT valid"
     if expected.template is not None:
@@ -127,7 +130,7 @@ def _verdict(report: Report, expected: ExpectedRows) -> str:
 
 
 def _mending(path: Path, task: str | None, template: Path | None, edition: int | None) -> str:
-    """What `abaw repair` would do, found out by doing it in memory."""
+    """Return a sentence on the changes that `abaw repair` would make; they are made in memory to know them."""
     from harness.files.repair import plan
 
     try:
@@ -138,9 +141,9 @@ def _mending(path: Path, task: str | None, template: Path | None, edition: int |
     if not done.changes:
         return "abaw repair changes nothing here" + "".join(f"; {text}" for text in done.remaining)
     flags = {"--task": task, "--template": template, "--edition": edition}
-    given = " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in flags.items() if value is not None)
+    options = " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in flags.items() if value is not None)
     changes = ", ".join(f"{change} ({n:,})" for change, n in done.changes.items())
-    command = f"abaw repair {shlex.quote(str(path))} OUT {given}".rstrip()
+    command = f"abaw repair {shlex.quote(str(path))} OUT {options}".rstrip()
     if done.remaining:
         return f"to mend a part of it: {command}   ({changes}); {'; '.join(done.remaining)}"
     return f"to mend it: {command}   ({changes})"
@@ -171,11 +174,12 @@ def repair(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write a mended copy of PATH to OUT: spelling, order, a few missing frames. Never a prediction made up.
+    """Write a mended copy of PATH to OUT.
 
-    PATH is a file, or a folder or zip of files. Each change is printed with its count; the values of all other rows
-    keep their text. Values out of range, videos without any row and systematic differences are refused. Exit code 1
-    if OUT is written but still not valid.
+    The command mends spelling, order, and a few missing frames, and never invents a prediction. PATH is a file, or a
+    folder or zip of files. Each change is printed with its count; the values of all other rows keep their text. Values
+    out of range, videos without any row and systematic differences are refused. Exit code 1 if OUT is written but still
+    not valid.
 
     \b
     Example: abaw repair predictions.txt mended.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
@@ -326,7 +330,7 @@ def score(
 
 
 def _without_crops(scored: Scored, root: Path) -> Variant:
-    """The score on frames with a crop alone."""
+    """Return the score on frames with a crop alone."""
     from harness.datasets.open import open_dataset
     from harness.metrics.variants import without_uncropped_frames
     from harness.settings import load_settings
@@ -342,18 +346,18 @@ def _without_crops(scored: Scored, root: Path) -> Variant:
 
 
 def _by_video(card: ScoreCard) -> list[dict[str, Any]]:
-    """The official score of each video alone, the worst first, as the leaderboard's page of a run has it."""
-    own = card.by_video()
-    undefined = bool(np.isfinite(own.error).any())
+    """Return the official score of each video alone, the worst first, as on the leaderboard's page of a run."""
+    alone = card.by_video()
+    undefined = bool(np.isfinite(alone.error).any())
     return [
         {
             "video": card.videos[k],
-            "score": _finite(own.score[k]),
-            "possible": _finite(own.possible[k]),
-            "frames": int(own.frames[k]),
-            **({"error": _finite(own.error[k])} if undefined else {}),
+            "score": _finite(alone.score[k]),
+            "possible": _finite(alone.possible[k]),
+            "frames": int(alone.frames[k]),
+            **({"error": _finite(alone.error[k])} if undefined else {}),
         }
-        for k in own.worst_first(card.videos)
+        for k in alone.worst_first(card.videos)
     ]
 
 

@@ -37,7 +37,9 @@ _WOULD_BE = {**_DONE, "new": "would be imported", "replaced": "would be replaced
 def import_(
     sources: tuple[Path, ...], replace: bool, dry_run: bool, out: Path | None, store: Path | None, as_json: bool
 ) -> None:
-    """Bring other people's runs onto this board: from a run's folder, or a folder or zip of many, however deep.
+    """Import other people's runs.
+
+    The source is a run's folder, or a folder or zip with many runs at any depth.
 
     To hand runs over, copy their folders to where the others can read them (a shared drive, a git repository), or zip
     them: zip -r anna.zip submissions/EXPR. Nothing else is needed.

@@ -63,15 +63,15 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Our commands, those of installed packages, and a guess at what a mistyped one was meant to be."""
+    """The commands of this package and of installed plug-ins; a mistyped name gets a suggestion."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of work, then those of other packages."""
-        own = [*COMMANDS, *(point.name for point in _plugins() if point.name not in COMMANDS)]
-        return [name for name in own if self.get_command(ctx, name)]
+        """Return names of commands in the order of work, then those of plug-ins."""
+        names = [*COMMANDS, *(point.name for point in _plugins() if point.name not in COMMANDS)]
+        return [name for name in names if self.get_command(ctx, name)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Import and return the command of a name."""
         if name in COMMANDS:
             attribute = f"{name}_" if keyword.iskeyword(name) else name
             command: click.Command = getattr(importlib.import_module(COMMANDS[name]), attribute)
@@ -84,14 +84,17 @@ class Commands(click.Group):
         write_commands(self, ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what it writes, and what others write meanwhile, is cleaned for the terminal."""
+        """Run the command, and remove control characters from all output meanwhile."""
         with clean_output():
             return super().invoke(ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, with a guess. Our commands colour nothing through click, which then need take nothing out."""
+        """Resolve a command as click does; the error on an unknown name suggests the closest one.
+
+        Our commands write no colours through click, so that click can skip the search for them.
+        """
         try:
             name, command, rest = super().resolve_command(ctx, args)
             ctx.color = True if name in COMMANDS else None

@@ -133,7 +133,7 @@ def tag(run: str, tags: tuple[str, ...], removing: bool, undo: bool, out: Path |
 def remove(
     runs: tuple[str, ...], undo: bool, for_good: bool, listing: bool, out: Path | None, store: Path | None
 ) -> None:
-    """Move runs out of sight; --undo brings them back.
+    """Remove runs; --undo brings them back.
 
     Their folders are moved to OUT/<TASK>/.removed, and the store forgets them. Only --for-good, a second step, deletes
     anything.

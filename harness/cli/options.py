@@ -24,7 +24,7 @@ SEEN_VAL = "heads that are trained on train and val have no validation score: th
 
 
 def data_options(function: F) -> F:
-    """Where the data set lies and how it is read."""
+    """Add options on the data set's place and on the way of reading it."""
     options = [
         click.option("--data", "root", type=click.Path(path_type=Path), help="Root of the data set.  [ABAW_DATA]"),
         click.option(
@@ -52,10 +52,10 @@ def open_given(
     ignore_lengths: bool,
     template: Path | None = None,
 ) -> Dataset:
-    """Open the data set that :func:`data_options` describe.
+    """Open the data set that the options of :func:`data_options` describe.
 
     Raises:
-        As :func:`harness.datasets.open.open_dataset`.
+        AbawError: see :func:`harness.datasets.open.open_dataset`.
     """
     from harness.datasets.open import open_dataset
 
@@ -71,7 +71,7 @@ def open_given(
 
 
 def work_options(function: F) -> F:
-    """How work is done."""
+    """Add options on the way of working: cache, device, precision, cluster."""
     options = [
         click.option("--cache", type=click.Path(path_type=Path), help="Folder of the features.  [ABAW_CACHE]"),
         click.option("--device", help="auto, cpu, cuda, cuda:1, …  [ABAW_DEVICE]"),
@@ -110,7 +110,7 @@ def work_options(function: F) -> F:
 
 
 def stride_option(function: F) -> F:
-    """How many frames are encoded."""
+    """Add the option on the step between encoded frames."""
     return click.option(
         "--stride",
         type=click.IntRange(min=1),
@@ -120,7 +120,7 @@ def stride_option(function: F) -> F:
 
 
 def out_options(function: F) -> F:
-    """Where results go."""
+    """Add options on the places of results: run folders and store."""
     options = [
         click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]"),
         click.option(
@@ -134,7 +134,7 @@ def out_options(function: F) -> F:
 
 
 def format_options(function: F) -> F:
-    """How tables are written; the command gets ``form``."""
+    """Add options on the form of printed tables; the command gets ``form``."""
     for option in reversed(
         [
             click.option(
@@ -171,5 +171,5 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 
 def print_json(content: Any) -> None:
-    """Plain data to stdout."""
+    """Print plain data to stdout as JSON."""
     click.echo(clean_json(json.dumps(content, indent=2, ensure_ascii=False, default=str)))

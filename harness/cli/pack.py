@@ -34,11 +34,11 @@ def pack(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Pack a run's official files, or any files, into a zip.
+    """Pack a run's official files into a zip.
 
-    WHAT is a run (its folder, id, short id, or SOLUTION[@SEED], whose run on test is taken), or files and folders.
-    The same files give the same zip, byte for byte: dates, order and permissions are fixed. Of a run only what the
-    organisers want goes in, and only if it is still what the run wrote.
+    WHAT is a run (its folder, id, short id, or SOLUTION[@SEED], whose run on test is taken), or any files and folders.
+    The same files give the same zip, byte for byte: dates, order and permissions are fixed. Only the official files of
+    a run are packed, after a check against the hashes in the run's record.
 
     \b
     Example: abaw pack landmarks-mlp-smooth-test-s0-1a2b3c4d
@@ -66,7 +66,7 @@ def pack(
 
 
 def _doubts(folder: Path) -> list[str]:
-    """Return a warning for a run that is on another split than test, which nobody sends in."""
+    """Return a warning for a run on another split than test: the organisers want predictions for test."""
     record = RunRecord.read(folder)
     if record.split == "test":
         return []
@@ -77,11 +77,11 @@ def _doubts(folder: Path) -> list[str]:
 
 
 def _errors(path: Path) -> list[str]:
-    """What `abaw validate` says of the archive; nothing of files that are in no official format."""
+    """Return the errors that `abaw validate` reports for the archive; an empty list for files in other formats."""
     from harness.files.checking.submission import validate
 
     try:
-        return [str(found) for found in validate(path).errors]
+        return [str(error) for error in validate(path).errors]
     except SubmissionError:
         return []
 

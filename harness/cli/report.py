@@ -67,10 +67,10 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: 
 
 
 def seen_val_lines(record: RunRecord, beside: RunRecord | None = None) -> list[str]:
-    """Return lines on heads that were trained on val: they have no validation score, and which one stands for it.
+    """Return lines on heads that were trained on val: they lack a validation score, and another run's replaces it.
 
     Args:
-        record: a run, of whatever heads.
+        record: any run; the result is empty for heads that were not trained on val.
         beside: the run on val of the same solution with heads trained on train alone.
     """
     if "val" not in splits_in(record.trained_on):
@@ -91,7 +91,7 @@ def seen_val_lines(record: RunRecord, beside: RunRecord | None = None) -> list[s
 
 
 def print_seeds(records: Sequence[RunRecord]) -> None:
-    """Runs of one solution under several seeds: each score, their mean and how far apart they lie."""
+    """Print the scores of one solution's runs with several seeds, their mean and their spread."""
     console, summary = Terminal(soft_wrap=True), summarise(records)
     if summary is None:
         return

@@ -52,7 +52,9 @@ def reproduce(
     form: str,
     **work: Any,
 ) -> None:
-    """Run every own row of a paper's TABLE on validation and print it beside the paper's numbers.
+    """Reproduce the rows of a paper's TABLE.
+
+    Each row of the paper's own systems is run on validation and printed beside the paper's numbers.
 
     Rows share features and trained heads, and what was run before is not run again. A row whose weights, features or
     extras are missing is listed with the reason, and the exit code is then 1. Of a row alone: abaw10:table1:emotieffnet

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 @out_options
 @format_options
 def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, store: Path | None, form: str) -> None:
-    """The board: every run, best first, with published results beside those on Aff-Wild2 itself.
+    """Show the board: every run, best first.
 
-    The short id in column Run names a run to every other command, and so does SOLUTION[@SEED].
+    Runs on Aff-Wild2 itself are shown beside published results. The short id in column Run names a run to every other
+    command, and so does SOLUTION[@SEED].
 
-    Runs on different labels have tables of their own, though their data sets bear one name. A terminal that is too
+    Runs on different labels have separate tables, even if their data sets have the same name. A terminal that is too
     narrow for all columns leaves some out and names them.
 
     \b
@@ -52,7 +53,7 @@ def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, stor
     from harness.store.store import Store
     from harness.tasks import task_named
 
-    wanted = task_named(task).name if task else None
+    task_name = task_named(task).name if task else None
     settings = load_settings(out=out, store=store)
     results = Store(settings.store)
     with results.at_once() as held:
@@ -60,7 +61,7 @@ def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, stor
         known = set() if every.empty else {*every.run_id, *every.folder}
         listed = every if hidden or every.empty else every[~every.hidden]
         unrecorded = _tell_of_unrecorded(results, settings.out, known)
-        listed = _of_task(listed, wanted)
+        listed = _of_task(listed, task_name)
         options: dict[str, Any] = {"with_runs": True, "each_seed": each_seed, "sent": Ledger(settings.out).read()}
         boards = every_board(held, listed, held.published(), **options) if len(listed) else ()
         if form == "json":
@@ -68,7 +69,7 @@ def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, stor
         elif len(listed):
             print_tables([table for board in boards for table in tables_of(board, named=True)], form)
             if form == "text":
-                _tell_of_attempts(attempts(_of_task(held.failures(), wanted), settings))
+                _tell_of_attempts(attempts(_of_task(held.failures(), task_name), settings))
         elif not unrecorded:
             do = "Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)"
             click.echo(f"{results.place}: no runs yet. {do}")
@@ -119,7 +120,7 @@ def _content_of(boards: Sequence[Board], runs: pd.DataFrame) -> list[dict[str, A
 
 
 def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
-    """Say so on stderr where run folders are there that the store knows nothing of: it was deleted, or was busy."""
+    """Warn on stderr of run folders that the store lacks, as after it was deleted or busy; return True if any exist."""
     lost = [folder for folder in run_folders(out) if not known & {folder.name, str(folder.resolve())}]
     if lost:
         number = f"{counted(len(lost), 'run')} {'is' if len(lost) == 1 else 'are'}"
@@ -129,17 +130,19 @@ def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
 
 
 def run_folder(results: Store, name: str, out: Path | None = None, *, split: str | None = None) -> Path:
-    """Return where the run lies that a name means; see :func:`harness.store.run_names.named_run`.
+    """Return the folder of the run that a name means; see :func:`harness.store.run_names.named_run`.
 
     Args:
-        out: folder of the runs, where to look for what the store does not know, or can't tell.
-        split: runs on it are meant where a solution has runs on several.
+        results: the results store.
+        name: name of the run.
+        out: folder of the runs, which is searched for runs that the store lacks.
+        split: preferred split, where a solution has runs on several.
 
     Raises:
-        UnknownNameError: there is no such run.
+        UnknownNameError: the name is unknown.
         AmbiguousNameError: several runs have this name.
-        DataError: a server names a folder that is not the run's, or not the user's.
-        StoreError: it is not in ``out``, and the store can't be read.
+        DataError: a server names a folder that holds another run, or belongs to another user.
+        StoreError: the run is missing from ``out``, and the store is unreadable.
     """
     from harness.store.run_names import named_run
 
@@ -156,20 +159,20 @@ def run_folder(results: Store, name: str, out: Path | None = None, *, split: str
 
 
 def _is_own(run: NamedRun, name: str, out: Path | None) -> bool:
-    """Return whether the user named the run's folder, or it lies in the folder of the user's runs."""
+    """Return True if the user named the run's folder, or if it lies in the folder of the user's runs."""
     return run.folder == Path(name) or (out is not None and run.folder in run_folders(out))
 
 
 def run_records(results: Store, name: str, out: Path, *, split: str | None = None) -> list[tuple[RunRecord, Path]]:
     """Return the runs that a name means: one, or those of one solution that differ in the seed alone, lowest first.
 
-    A record is as the store holds it where the folder is on another machine, or gone.
+    The store's record is used for a run whose folder is gone or on another machine.
 
     Raises:
-        AmbiguousNameError: several runs have this name that are no seeds of one solution.
-        UnknownNameError: there is no such run.
-        StoreError: it is not in ``out``, and the store can't be read.
-        DataError: a folder is there, and its record can't be read.
+        AmbiguousNameError: several runs have this name, and differ in more than the seed.
+        UnknownNameError: the name is unknown.
+        StoreError: the run is missing from ``out``, and the store is unreadable.
+        DataError: the record in a run's folder is unreadable.
     """
     from harness.store.run_names import AmbiguousNameError, named_runs
 
@@ -181,7 +184,7 @@ def run_records(results: Store, name: str, out: Path, *, split: str | None = Non
 
 
 def _are_seeds(records: Sequence[RunRecord]) -> bool:
-    """Return whether runs are of one setup, each under a seed of its own."""
+    """Return True for runs of one set-up with different seeds."""
     seeds = {record.seed for record in records}
     return len({record.setup for record in records}) == 1 and None not in seeds and len(seeds) == len(records)
 
@@ -212,7 +215,7 @@ def _beside(results: Store, record: RunRecord) -> RunRecord | None:
 @out_options
 @format_options
 def show(run: str, out: Path | None, store: Path | None, form: str) -> None:
-    """One run in full: scores, choices, where its files are.
+    """Show a run's scores, choices and files.
 
     RUN is an id, its beginning, the short id of `abaw runs`, a run's folder, or SOLUTION[@SEED]. A solution that ran
     under several seeds is shown with their mean.
@@ -247,10 +250,11 @@ def show(run: str, out: Path | None, store: Path | None, form: str) -> None:
 @out_options
 @click.option("--anew", is_flag=True, help="Move the store aside without opening it, and make a new one.")
 def reindex(out: Path | None, store: Path | None, anew: bool) -> None:
-    """Rebuild the results store from the run folders: they are the truth, the store is an index.
+    """Rebuild the results store.
 
-    Runs in the store whose folders are elsewhere are kept; those whose folders are gone are removed. A damaged store is
-    moved aside (results.duckdb.broken-1) and made anew; so is one that ends the process that opens it.
+    The run folders hold all results; the store is an index over them. Runs in the store whose folders are elsewhere are
+    kept; those whose folders are gone are removed. A damaged store is renamed (results.duckdb.broken-1) and made again,
+    and so is a store that crashes the process that opens it.
 
     \b
     Example: abaw reindex --out submissions
@@ -281,10 +285,11 @@ def reindex(out: Path | None, store: Path | None, anew: bool) -> None:
 @click.command()
 @out_options
 def sync(out: Path | None, store: Path | None) -> None:
-    """Record the runs below OUT that the store lacks, or has an earlier version of. Nothing is removed.
+    """Record runs that the store lacks.
 
-    For what was made while the team's store could not be reached, and for whoever joins one with runs of their own.
-    Twice does nothing more.
+    The runs below OUT are compared with the store; missing ones, and those of which the store has an earlier version,
+    are recorded. Nothing is removed. Use it for runs that were made while the team's store was away, and to join a team
+    with runs of your own. A second call changes nothing.
 
     \b
     Example: abaw sync --store quack:board.lab.example:443
@@ -295,19 +300,19 @@ def sync(out: Path | None, store: Path | None) -> None:
 
     settings = load_settings(out=out, store=store)
     results = Store(settings.store)
-    found = due(results, settings.out)
-    if found.runs or found.failures:
-        with progress("recording", len(found.runs), "runs") as advance:
-            record_due(results, found, advance)
-    for record, folder in found.runs:
+    missing = due(results, settings.out)
+    if missing.runs or missing.failures:
+        with progress("recording", len(missing.runs), "runs") as advance:
+            record_due(results, missing, advance)
+    for record, folder in missing.runs:
         click.echo(f"recorded: {one_line(record.run_id)}, from {one_line(folder)}")
-    for failure, path in found.failures:
+    for failure, path in missing.failures:
         click.echo(f"recorded: the failure of {one_line(failure.name)}, from {one_line(path)}")
-    for run_id in found.newer:
+    for run_id in missing.newer:
         click.echo(f"left as it is: {one_line(run_id)}, of which the store has a newer version")
-    recorded = f"{counted(len(found.runs), 'run')} and {counted(len(found.failures), 'failure')} recorded"
-    click.echo(f"{settings.store}: {recorded} from {settings.out}, {found.unchanged} were there")
-    for message in found.left_out:
+    recorded = f"{counted(len(missing.runs), 'run')} and {counted(len(missing.failures), 'failure')} recorded"
+    click.echo(f"{settings.store}: {recorded} from {settings.out}, {missing.unchanged} were there")
+    for message in missing.left_out:
         click.echo(f"left out: {message}", err=True)
-    if found.left_out:
+    if missing.left_out:
         raise click.exceptions.Exit(1)

@@ -48,10 +48,10 @@ def slots(
     store: Path | None,
     form: str,
 ) -> None:
-    """What was sent, when, which file, which score came back, and how many slots are left.
+    """Show sent files, their scores, slots left.
 
-    The ledger is OUT/slots.json, a plain file. Nothing can rebuild it: keep it. The results store tells the validation
-    score of what was sent.
+    The ledger is OUT/slots.json, a plain file. It can't be rebuilt: keep it. The validation scores of submissions come
+    from the results store.
 
     \b
     Example: abaw slots --task EXPR
@@ -64,9 +64,9 @@ def slots(
     chosen = [s for s in sent if task in (None, s.task) and edition in (None, s.edition)]
     left = {key: n_slots - len(of_slot(sent, *key)) for key in dict.fromkeys((s.task, s.edition) for s in chosen)}
     if form == "json":
-        kept = [{"task": name, "edition": number, "left": max(n, 0)} for (name, number), n in left.items()]
+        slots_left = [{"task": name, "edition": number, "left": max(n, 0)} for (name, number), n in left.items()]
         print_json(
-            {"ledger": str(ledger.path), "sent": [{**asdict(s), "score": s.score} for s in chosen], "left": kept}
+            {"ledger": str(ledger.path), "sent": [{**asdict(s), "score": s.score} for s in chosen], "left": slots_left}
         )
         return
     if not chosen:
@@ -127,7 +127,9 @@ def send(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Note that FILE is sent to the organisers. Nothing is uploaded: this is the look before you do.
+    """Note that FILE is sent to the organisers.
+
+    The command uploads nothing: it checks FILE before you send it.
 
     FILE is a file, a folder, a zip, or a run (its folder, id, short id, or SOLUTION[@SEED], whose run on test is
     taken).
@@ -135,8 +137,8 @@ def send(
     The edition is the newest known of the task that the names in the file, the run and the data set allow; an edition
     that they contradict is refused.
 
-    Asks for --yes if FILE is not valid, is not of a test run, was sent before (packed or not, under any name), or if
-    all slots of the task are used.
+    It asks for --yes if FILE is invalid, belongs to a run on another split than test, was sent before (in any packing,
+    under any name), or if all slots of the task are used.
 
     \b
     Example: abaw slots send submissions/EXPR/tiny-test-s0-1a2b3c4d/predictions.txt --task EXPR --note "first try"
@@ -148,24 +150,24 @@ def send(
     mark = fingerprint(file)
     record, notes = _run_of(file, mark, settings)
     task = task or (record.task if record else _task_of(file))
-    wanted = (TASKS | OTHER_TASKS)[task]
+    submitted_task = (TASKS | OTHER_TASKS)[task]
     by_default = edition is None and settings.edition is None
     expected = expected_rows(file, task, None, root)
     expected = expected if template is None else replace(expected, template=template, listed=None, notes=())
     evidence = [*expected.evidence, *_evidence_of(record)]
     edition = edition or settings.edition or edition_of(task, common_editions(evidence))
     notes += expected.notes
-    problems, unchecked = check_file(file, wanted, expected.template, expected.listed)
+    problems, unchecked = check_file(file, submitted_task, expected.template, expected.listed)
     command = f"abaw slots send {shlex.quote(str(file))} --task {expected.task or task}"
     problems += filter(None, [contradiction(task, edition, evidence, command)])
     notes += _edition_note(task, edition, expected.template, evidence) if by_default else []
     if edition > newest_edition():
         notes += [f"edition {edition} is later than any that this version knows, {newest_edition()}; is it meant?"]
-    if record and (record.task, record.split) != (wanted.name, "test"):
+    if record and (record.task, record.split) != (submitted_task.name, "test"):
         problems = [*problems, f"run {record.run_id} is of {record.task} on {record.split}"]
     entry = Ledger(settings.out).send(
-        file, wanted.name, edition, mark=mark, run_id=record.run_id if record else None, note=note, problems=problems,
-        slots=n_slots, despite=yes,
+        file, submitted_task.name, edition, mark=mark, run_id=record.run_id if record else None, note=note,
+        problems=problems, slots=n_slots, despite=yes,
     )  # fmt: skip
     left = n_slots - len(of_slot(Ledger(settings.out).read(), entry.task, entry.edition))
     if as_json:
@@ -187,7 +189,9 @@ def send(
 @_out
 @json_option
 def result(number: int, value: float, out: Path | None, as_json: bool) -> None:
-    """Note the score that came back for submission NUMBER: VALUE, a fraction. Noted again, the last one counts.
+    """Note the score of submission NUMBER.
+
+    VALUE, a fraction, is the score that came back. If a score is noted again, the last one counts.
 
     \b
     Example: abaw slots result 3 0.386
@@ -266,7 +270,7 @@ def _edition_note(task: str, edition: int, template: Path | None, evidence: Sequ
 
 
 _DOUBTS = frozenset({"dummy", "constant", "unknown-videos"})
-"""Warnings that a file is not what was meant to be sent."""
+"""Warnings that the user may have named the wrong file."""
 
 
 def check_file(
@@ -275,10 +279,10 @@ def check_file(
     """Return the problems of a file, and notes on everything that stayed unchecked.
 
     Args:
-        path: of the file.
-        task: of the submission.
+        path: path of the file.
+        task: task of the submission.
         template: the organisers' rows.
-        listed: without a template, rows that follow from the test videos.
+        listed: rows that follow from the test videos, for a task without a template.
     """
     from harness.files.checking.submission import validate
 
@@ -287,12 +291,12 @@ def check_file(
     except SubmissionError as error:
         return [str(error)], []
     errors = [f"not valid, {report.n_errors:,} in all, the first: {report.errors[0]}"] if report.errors else []
-    warnings = [str(found) for found in report.problems if found.severity == "warning" and found.code in _DOUBTS]
+    warnings = [str(one) for one in report.problems if one.severity == "warning" and one.code in _DOUBTS]
     return errors + warnings, report.assumed
 
 
 def _run_of(path: Path, mark: Fingerprint, settings: Settings) -> tuple[RunRecord | None, list[str]]:
-    """The run that wrote a file, and notes on why that can't be told."""
+    """Return the run that wrote a file, or notes on the reason why it is unknown."""
     from harness.cli.results import run_folder
     from harness.store.store import Store
 

@@ -67,8 +67,8 @@ def extract(
 
     settings = load_settings(data=root, **work)
     data = open_given(settings, task_named(task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
-    wanted = splits or tuple(split for split in SPLITS if data.splits.get(split))
-    report = extract_with(encoder, data, wanted, settings)
+    chosen_splits = splits or tuple(split for split in SPLITS if data.splits.get(split))
+    report = extract_with(encoder, data, chosen_splits, settings)
     rate = f", {report.frames_per_second:,.0f} frames/s" if report.frames_per_second else ""
     click.echo(
         f"{report.encoder}: {report.videos} videos; {report.frames:,} frames encoded in {report.seconds:.1f} s{rate}; "
@@ -106,10 +106,11 @@ def _common(function: Any) -> Any:
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="So many, from --seed on.")
 @click.option("--dry-run", is_flag=True, help="Print device, steps, cached features, time and disk; run nothing.")
 def run(**options: Any) -> None:
-    """Fit SOLUTION if needed, predict, write the official file, validate, score, record.
+    """Run SOLUTION on a split and record the result.
 
-    What is chosen on labels (a smoothing window, say) is cross-fitted over the validation videos; the score "tuned on
-    val" beside it is what papers report.
+    The command fits SOLUTION if needed, predicts, writes the official file, validates and scores it. Constants that are
+    chosen on labels, such as a smoothing window, are cross-fitted over the validation videos; the score "tuned on val"
+    beside it is the kind that papers report.
 
     With --train-on train+val the heads that predict test have seen val, so that they get no validation score: the run
     on val of heads trained on train alone is made first and shown beside.
@@ -127,7 +128,9 @@ def run(**options: Any) -> None:
     "--template", type=click.Path(path_type=Path), help="Official list of rows.  [default: the newest below ROOT]"
 )
 def submit(**options: Any) -> None:
-    """Make the official file for the test set: every row of the organisers' template, in order, checked and packed.
+    """Make the official file for the test set.
+
+    The file holds every row of the organisers' template, in order; it is checked and packed.
 
     \b
     Example: abaw submit expr/landmarks-mlp-smooth --data /data/Aff-Wild2 --split test
@@ -175,9 +178,10 @@ def _run(
     data = open_given(
         settings, entry.task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
     )
-    given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "annotations": annotations}
-    given |= {key: work[key] for key in ("device", "backend", "precision", "weights", "stride")}
-    given_text = {key: str(value) for key, value in given.items() if value is not None}
+    options: dict[str, Any] = {"crops": crops, "ignore_lengths": ignore_lengths or None}
+    options |= {"template": template, "annotations": annotations}
+    options |= {key: work[key] for key in ("device", "backend", "precision", "weights", "stride")}
+    given_text = {key: str(value) for key, value in options.items() if value is not None}
     numbers = range(seed, seed + seeds)
     if dry_run:
         outlooks = [outlook_of(entry, data, split, settings, seed=number, fresh=fresh) for number in numbers]

@@ -53,12 +53,14 @@ def sweep(
     form: str,
     **work: Any,
 ) -> None:
-    """Curves of RUN on validation: its score against one constant, the others as chosen on all of validation.
+    """Plot RUN's score against its constants.
 
-    The half width always; the filter's threshold and the weight of two streams where the solution has them (abaw8,
-    figures 2 to 5). Nothing is trained: the run's own heads are used. Points go into the run's folder (sweep.json, and
-    a picture, sweep.svg) and into the store. Each point was tuned on the videos it is reported on: read the shape.
-    With --engine ray, features that are missing are made on the cluster; scoring takes this machine alone.
+    Each curve shows the score on validation at several values of one constant; the others are those chosen on all of
+    validation. The constants are the half width, and, if the solution has them, the filter's threshold and the weight
+    of two streams (abaw8, figures 2 to 5). Nothing is trained: the run's own heads are used. Points go into the run's
+    folder (sweep.json, and an image, sweep.svg) and into the store. Each point was tuned on the videos that it is
+    reported on: read the shape of the curve, not its height. With --engine ray, missing features are made on the
+    cluster; this machine scores.
 
     \b
     Example: abaw sweep landmarks-mlp-smooth-val-s0-1a2b3c4d --data /data/Aff-Wild2
@@ -99,7 +101,7 @@ def _tables(points: Sequence[SweepPoint], title: str, unit: str) -> list[Table]:
     from harness.metrics.titles import score_title
     from harness.tables.table import Column, Table
 
-    found = []
+    tables = []
     for axis in dict.fromkeys(point.axis for point in points):
         curve = [point for point in points if point.axis == axis]
         columns = (
@@ -108,12 +110,12 @@ def _tables(points: Sequence[SweepPoint], title: str, unit: str) -> list[Table]:
             Column("interval", f"95 % by {unit}", "interval"),
         )
         rows = [{"value": f"{p.value:g}", "score": p.score, "interval": (p.low, p.high)} for p in curve]
-        found.append(Table(title, columns, tuple(rows)))
-    return found
+        tables.append(Table(title, columns, tuple(rows)))
+    return tables
 
 
 def picture(points: Sequence[SweepPoint], title: str) -> str:
-    """The curves side by side, each with its band of 95 % intervals, as SVG."""
+    """Return the curves side by side, each with its band of 95 % intervals, as SVG."""
     import io
 
     import altair as alt
@@ -123,15 +125,15 @@ def picture(points: Sequence[SweepPoint], title: str) -> str:
 
     panels = []
     for axis in dict.fromkeys(point.axis for point in points):
-        own = pd.DataFrame([asdict(point) for point in points if point.axis == axis])
+        curve = pd.DataFrame([asdict(point) for point in points if point.axis == axis])
         # widths grow by factors; the square root keeps 0 on the axis
         scale = alt.Scale(type="sqrt") if axis == "half_width" else alt.Scale(zero=False)
         x = alt.X("value:Q", title=TITLES[axis], scale=scale)
-        y = alt.Y("score:Q", title=score_title(own.metric[0]), scale=alt.Scale(zero=False))
-        line = alt.Chart(own).mark_line(point=True, color="#0072B2").encode(x=x, y=y)
+        y = alt.Y("score:Q", title=score_title(curve.metric[0]), scale=alt.Scale(zero=False))
+        line = alt.Chart(curve).mark_line(point=True, color="#0072B2").encode(x=x, y=y)
         low = alt.Y("low:Q", title="")
-        band = alt.Chart(own).mark_area(opacity=0.2, color="#0072B2").encode(x=x, y=low, y2="high:Q")
-        panels.append((band + line if own.low.notna().all() else line).properties(width=280, height=220))
+        band = alt.Chart(curve).mark_area(opacity=0.2, color="#0072B2").encode(x=x, y=low, y2="high:Q")
+        panels.append((band + line if curve.low.notna().all() else line).properties(width=280, height=220))
     stream = io.StringIO()
     alt.hconcat(*panels, title=title).save(stream, format="svg")
     return stream.getvalue()
