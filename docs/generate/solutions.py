@@ -57,7 +57,7 @@ def _table_page(paper: str, number: str, recipes: Sequence[Recipe], variants: Se
         for recipe in recipes
         if recipe.row
     )
-    others = [row for row in printed if not row.own]
+    others = [row for row in printed if not row.is_own]
     parts = [
         f"Rows of table {number} of {PAPERS[paper]} as recipes. *Printed* is the paper's number; run a row to see "
         f"yours. The whole table: `abaw reproduce {paper}:table{number}`. [Ingredients](../ingredients.md) says where "

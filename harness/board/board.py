@@ -148,7 +148,7 @@ def every_board(
         for split in splits_with_entries(runs, listed, task):
             for data_name in data_with_entries(runs, listed, task, split):
                 view = View(task, split, data_name)
-                for ranking in versions(runs, view).found or [None]:
+                for ranking in versions(runs, view).rankings or [None]:
                     of_labels = replace(view, labels=ranking.labels) if ranking else view
                     replicates = store.replicates(ranked_runs(runs, of_labels))
                     contents = runs, published, failures, targets, replicates
@@ -189,7 +189,7 @@ def build_board(
         read_contents: :meth:`Store.contents`, to join runs that wrote the same bytes into one row.
     """
     of_view, run_rows = versions(runs, view), run_entries(runs, view)
-    if len(of_view.found) > 1 and of_view.shown:
+    if len(of_view.rankings) > 1 and of_view.shown:
         view = replace(view, labels=of_view.shown.labels)
     if not each_seed:
         run_rows, replicates = by_setup(run_rows, replicates)
@@ -198,7 +198,7 @@ def build_board(
     run_rows["classes"] = class_scores(run_rows, targets, view.task)
     others = published_entries(published, view)
     joined = view.verified and of_view.published_join
-    shown, rankings_of_view = of_view.shown, of_view.found
+    shown, rankings_of_view = of_view.shown, of_view.rankings
     return Board(
         view=view,
         each_seed=each_seed,

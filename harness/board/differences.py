@@ -113,7 +113,7 @@ def printed_numbers(published: pd.DataFrame, task: Task, split: str) -> dict[str
         source = f"{MARKS[row['kind']][2:]}, edition {row['edition']:.0f}, evidence: {row['evidence']}. {row['source']}"
         numbers[row["key"]] = Printed(row["key"], row["label"], task, split, float(row["score"]), on, source)
     for line in table_rows():
-        if (line.task, line.split) == (task.name, split) and line.own and line.headline is not None:
+        if (line.task, line.split) == (task.name, split) and line.is_own and line.headline is not None:
             source = "; ".join([f"{line.row.paper}, table {line.row.table}, as printed", *line.notes])
             targets = {key: value for key, value in line.values.items() if key[1] in task.targets}
             name = f"{line.system} ({line.row.paper}, table {line.row.table})"

@@ -134,17 +134,17 @@ class Versions:
     """Rankings of a view's task, split and data set: one per version of the labels.
 
     Attributes:
-        found: all rankings, that of the newest run first; empty if all runs lack a score.
+        rankings: all rankings, that of the newest run first; empty if all runs lack a score.
         shown: the view's ranking; ``None`` likewise.
     """
 
-    found: tuple[Ranking, ...]
+    rankings: tuple[Ranking, ...]
     shown: Ranking | None
 
     @property
     def published_join(self) -> bool:
         """True if published results on the data set of this name may join the view's ranking."""
-        return self.shown is None or self.shown is beside_published(self.found)
+        return self.shown is None or self.shown is beside_published(self.rankings)
 
 
 def versions(runs: pd.DataFrame, view: View) -> Versions:
@@ -163,9 +163,9 @@ def runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
         return runs
     runs_of_data = runs[of_board(runs, view.task.name, view.split, view.data_name)]
     of_view = versions(runs_of_data, view)
-    if of_view.shown is None or len(of_view.found) == 1:
+    if of_view.shown is None or len(of_view.rankings) == 1:
         return runs_of_data
-    return runs_of_data[listed_with(runs_of_data, of_view.shown, of_view.found)]
+    return runs_of_data[listed_with(runs_of_data, of_view.shown, of_view.rankings)]
 
 
 def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:

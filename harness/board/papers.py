@@ -87,7 +87,7 @@ class PaperTable:
 
     def systems(self) -> list[System]:
         """Return the systems of the paper's own rows, with their ingredients."""
-        scored = ((row, self.score(row)) for row in self.rows if row.own)
+        scored = ((row, self.score(row)) for row in self.rows if row.is_own)
         return [
             paper_system(row.row.row_id, row.system, row.encoder, row.head, row.variant, score)
             for row, score in scored

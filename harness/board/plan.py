@@ -191,7 +191,7 @@ def _view(
         do = f"Make runs with: abaw run SOLUTION --data ROOT  (see: abaw solutions --task {task.name})"
         what = f"no scored run of {task.name} on val" + (f" of {data_name}" if data_name else "")
         raise DataError(what, where=store.place, found=f"runs on {', '.join(names) or 'nothing'}", do=do)
-    others = [ranking for ranking in of_view.found if ranking is not of_view.shown]
+    others = [ranking for ranking in of_view.rankings if ranking is not of_view.shown]
     return replace(view, labels=of_view.shown.labels), (of_view.shown, *others)
 
 

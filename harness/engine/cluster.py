@@ -99,7 +99,7 @@ class RayEngine:
                             continue
                         reason = f"{pool.reason} ({TRIES} times)"
                         done = ItemResult(None, error=SolutionError("its worker died", found=reason))
-                    queue.done(number, made=done.error is None)
+                    queue.done(number, succeeded=done.error is None)
                     pool.give_out(queue, items)  # before the caller uses the result, which may take long
                     yield ItemResult(items[number], done.value, done.error)
                 pool.give_out(queue, items)

@@ -56,7 +56,7 @@ class LocalEngine:
                         running[pool.submit(_work, items[number])] = number
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         number, done = running.pop(future), future.result()
-                        queue.done(number, made=done.error is None)
+                        queue.done(number, succeeded=done.error is None)
                         yield ItemResult(items[number], done.value, done.error)
             except BrokenProcessPool:
                 raise SolutionError(

@@ -45,8 +45,8 @@ class Queue:
         self._running.remove(item)
         self._waiting.insert(0, item)
 
-    def done(self, item: int, *, made: bool) -> None:
-        """Remove a running item. Its products exist if ``made`` is True."""
+    def done(self, item: int, *, succeeded: bool) -> None:
+        """Remove a running item. Its products exist if it ``succeeded``."""
         self._running.remove(item)
-        if made:
+        if succeeded:
             self._made |= self._claims[item]

@@ -374,7 +374,7 @@ class _Mender:
             lines.pop()
         for number, line in enumerate(lines, start=first):
             plain = plain_line(line, format, names)
-            for note in {note.code: note for note in plain.found}.values():
+            for note in {note.code: note for note in plain.notes}.values():
                 if note.code in SPELLINGS and (format.row is not None or note.code not in NO_ROWS):
                     self.changes[SPELLINGS[note.code].mended] += 1
                 else:

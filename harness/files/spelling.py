@@ -103,11 +103,11 @@ class Plain:
 
     Attributes:
         text: name and values; ``None`` for a line with two meanings, or for a line between rows, such as a blank one.
-        found: notes on each change, or on the reason why ``text`` is ``None``.
+        notes: notes on each change, or on the reason why ``text`` is ``None``.
     """
 
     text: str | None
-    found: tuple[Found, ...] = ()
+    notes: tuple[Found, ...] = ()
 
 
 def plain_name(of: str) -> str:

@@ -35,7 +35,7 @@ class TableRow:
         task: short name of the task.
         split: split of the scores.
         system, encoder, head, variant: description of the system, in the paper's words.
-        own: True for the authors' own system, False for another team's.
+        is_own: True for the authors' own system, False for another team's.
         values: fractions or coefficients by ``(metric, target)``, metrics and targets by our names.
         notes: inferred facts, and contradictions to the paper's text or the authors' code.
     """
@@ -47,7 +47,7 @@ class TableRow:
     encoder: str
     head: str
     variant: str
-    own: bool
+    is_own: bool
     values: dict[tuple[str, str], float]
     notes: tuple[str, ...]
 
@@ -85,7 +85,7 @@ def _row(row: PaperRow, lines: list[dict[str, str]]) -> TableRow:
     first = lines[0]
     return TableRow(
         row=row,
-        own=first["is_own"].lower() == "true",
+        is_own=first["is_own"].lower() == "true",
         values={
             (our_word(line["task"], line["metric"]), our_target(line["task"], line["target"])): float(line["value"])
             for line in lines

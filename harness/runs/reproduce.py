@@ -52,7 +52,7 @@ def rows_of(name: str) -> tuple[TableRow, ...]:
     match = _NAME.fullmatch(name)
     if not match:
         raise UsageError("not a paper's table", found=repr(name), expected="such as abaw10:table1")
-    own_rows = [row for row in table_rows() if row.own and row.split == "val"]
+    own_rows = [row for row in table_rows() if row.is_own and row.split == "val"]
     tables = {f"{row.row.paper}:table{row.row.table}": row.task for row in own_rows}
     table = f"{match['paper']}:table{match['table']}"
     if table not in tables:

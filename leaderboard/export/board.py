@@ -98,7 +98,7 @@ def _board(
     if data_set is None and len(data_names) > 1:
         others = ", ".join(other for other in data_names if other != name)
         click.echo(f"abaw: this is the board of {name}; --data-set names another one: {others}", err=True)
-    known = [ranking.labels for ranking in versions(runs, View(chosen_task, chosen, name)).found]
+    known = [ranking.labels for ranking in versions(runs, View(chosen_task, chosen, name)).rankings]
     version = one_of("version of the labels", labels, known) if known or labels else ""
     sent = Ledger(settings.out).read()
     return load_board(store, View(chosen_task, chosen, name, version), each_seed=each_seed, sent=sent)

@@ -37,7 +37,7 @@ def papers(
     out: Path | None,
     store: Path | None,
 ) -> None:
-    """Write a paper's table with our scores beside it.
+    """Write a paper's table beside our scores.
 
     TABLE is a name that `abaw reproduce` takes. own:EXPR, or own: with another task, stands for our own solutions that
     differ in one ingredient.

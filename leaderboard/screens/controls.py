@@ -67,7 +67,7 @@ def choose_view(contents: Contents) -> tuple[View, bool]:
         names = data_with_entries(runs, published, task, split)
         data_name = st.selectbox("Data set", names, key="data", bind="query-params", help=words.DATA, width=320)
         view = View(task, split, data_name)
-        names = [ranking.labels for ranking in versions(runs, view).found]
+        names = [ranking.labels for ranking in versions(runs, view).rankings]
         if len(names) > 1:
             chosen = st.selectbox("Labels", names, key="labels", bind="query-params", help=words.LABELS, width=160)
             view = dataclasses.replace(view, labels=chosen)

@@ -224,7 +224,7 @@ def _how_to_run(table: PaperTable) -> None:
 def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
     shown = paper_table(table, rows, data_name)
     frame = grid.grid_frame(shown, _columns_in_order(shown))
-    tinted = [row.printed.own for row in rows]
+    tinted = [row.printed.is_own for row in rows]
     score = f"{score_title(table.metric)}. {words.PAPER_SCORE}"
     help = {**_HELP, "paper": score, "interval": words.interval_help(unit_of_rows(rows))}
     _show_on_phone(table, rows)

@@ -43,7 +43,7 @@ def weights() -> None:
 @_cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 def list_weights(cache: Path | None, as_json: bool) -> None:
-    """List all weights, and mark those that are here.
+    """List all weights, and which of them are here.
 
     \b
     Example: abaw weights list

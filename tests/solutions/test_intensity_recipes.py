@@ -13,7 +13,7 @@ from solutions.postprocess.plan import FINE_WEIGHTS, Choose
 from solutions.recipes import RECIPES, recipe_named
 from solutions.recipes.emi import BY_TARGET_NOTES
 
-OWN = [row for row in table_rows() if row.own and row.row.paper == "abaw8" and row.row.table in "56789"]
+OWN = [row for row in table_rows() if row.is_own and row.row.paper == "abaw8" and row.row.table in "56789"]
 RECIPE_OF = {recipe.row: recipe for recipe in RECIPES if recipe.row}
 
 

@@ -190,7 +190,7 @@ def test_a_row_trained_on_both_is_not_trained_on_train_alone():
 
 
 def test_rows_of_the_test_tables_are_trained_as_the_audits_say():
-    rows = [row for row in table_rows() if row.own and (row.task, row.row.table) in EPOCHS_OF_TABLES]
+    rows = [row for row in table_rows() if row.is_own and (row.task, row.row.table) in EPOCHS_OF_TABLES]
     rows = [row for row in rows if row.row.paper == "abaw8" and row.split == "test"]
     recipe_of = {recipe.row: recipe for recipe in RECIPES if recipe.row}
     assert len(rows) == 2 + 1 + 5 + 5

@@ -31,7 +31,7 @@ def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> lis
         comparable = comparable and ours is not None and ours.metric == table.metric
         line: Row = {
             "system": row.printed.system,
-            "own": row.printed.own,
+            "own": row.printed.is_own,
             "paper": row.paper,
             "ours": ours and ours.mean,
             "interval": ours and ours.interval,
@@ -56,7 +56,7 @@ def state_of(row: Beside, table: PaperTable) -> str:
     if row.ours is not None:
         n = len(row.ours.run_ids)
         return "run" if n == 1 else f"run, {n} seeds"
-    if not row.printed.own:
+    if not row.printed.is_own:
         return "another team's"
     if table.split == "test":
         return "scored by the organisers"

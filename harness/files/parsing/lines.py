@@ -50,7 +50,7 @@ def read_lines(
             plain[parsed[0]] = parsed[0] in names or is_plain(parsed[0], format)
         if parsed is None or not plain[parsed[0]] or not (text in right or clean.fullmatch(text)):
             respelled = plain_line(line, format, names)
-            for spelling in respelled.found:
+            for spelling in respelled.notes:
                 severity = _severity(spelling.code, format)
                 report.add(number, spelling.column, spelling.code, spelling.message, severity)
             if respelled.text is None and format.row is not None:

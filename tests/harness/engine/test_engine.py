@@ -34,28 +34,28 @@ def test_items_go_out_in_order_until_none_is_left():
     assert take_all(queue) == [0, 1, 2]
     assert len(queue) == 3
     for item in range(3):
-        queue.done(item, made=True)
+        queue.done(item, succeeded=True)
     assert len(queue) == 0
 
 
 def test_what_another_makes_is_waited_for_and_then_shared_by_all():
     queue = Queue(claims("head", "head", "other", "head"))
     assert take_all(queue) == [0, 2]
-    queue.done(0, made=True)
+    queue.done(0, succeeded=True)
     assert take_all(queue) == [1, 3]
 
 
 def test_what_was_not_made_is_made_by_the_next_one_alone():
     queue = Queue(claims("head", "head", "head"))
     assert take_all(queue) == [0]
-    queue.done(0, made=False)
+    queue.done(0, succeeded=False)
     assert take_all(queue) == [1]
 
 
 def test_nobody_overtakes_one_that_waits_for_the_same():
     queue = Queue(claims("a", "a b", "b"))
     assert take_all(queue) == [0]
-    queue.done(0, made=True)
+    queue.done(0, succeeded=True)
     assert take_all(queue) == [1]
 
 
@@ -64,7 +64,7 @@ def test_an_item_that_was_not_done_is_the_next_one():
     assert take_all(queue) == [0, 1]
     queue.again(0)
     assert queue.take() == 0
-    queue.done(1, made=True)
+    queue.done(1, succeeded=True)
     assert len(queue) == 2
 
 

@@ -163,7 +163,7 @@ def test_name_that_leads_out_of_a_folder_is_never_plain(name):
 
 @pytest.mark.parametrize("line", ["a/00001.jpg,3", "a b/00001.jpg,3", "video-1_left/00001.jpg,7"])
 def test_plain_line_stays_as_it_is(line):
-    assert plain_line(line, FORMATS["EXPR"]).found == ()
+    assert plain_line(line, FORMATS["EXPR"]).notes == ()
     assert plain_line(line, FORMATS["EXPR"]).text == line
 
 

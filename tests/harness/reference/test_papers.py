@@ -58,7 +58,7 @@ def test_a_row_holds_all_its_numbers():
     row = table_row(PaperRow("abaw10", "2", "mt-ddamfn-mlp-smooth"))
     assert row.values == {("ccc", "valence"): 0.510, ("ccc", "arousal"): 0.615, ("mean_ccc", "all"): 0.562}
     assert row.headline == 0.562
-    assert row.own
+    assert row.is_own
     assert any("no hidden layer" in note for note in row.notes)
 
 
@@ -107,7 +107,7 @@ def test_difference_from_a_paper_is_of_one_metric(metric, difference):
 
 
 def test_tables_5_to_9_have_82_own_rows():
-    rows = [row for row in table_rows() if row.own and (row.row.paper, row.row.table) in EMI_AND_AH]
+    rows = [row for row in table_rows() if row.is_own and (row.row.paper, row.row.table) in EMI_AND_AH]
     assert Counter(row.task for row in rows) == {"EMI": 45, "AH": 29, "AHV": 8}
 
 
@@ -134,7 +134,7 @@ def test_a_table_has_its_own_rows_in_print_order():
     rows = rows_of("abaw8:table1")
     assert [row.row.row_id for row in rows][:3] == ["wav2vec2", "wav2vec2-smooth", "emotieffnet"]
     assert len(rows) == 8
-    assert all(row.own for row in rows)
+    assert all(row.is_own for row in rows)
 
 
 def test_a_row_alone():

@@ -7,7 +7,7 @@ import pytest
 from harness.reference.papers import table_rows
 from solutions.clips.presets import PRESETS, TUNED_FRAMES, careful
 
-ROWS = {row.row.row_id: row for row in table_rows() if (row.row.paper, row.row.table) == ("abaw10", "4") and row.own}
+ROWS = {row.row.row_id: row for row in table_rows() if (row.row.paper, row.row.table) == ("abaw10", "4") and row.is_own}
 
 
 def test_every_own_row_has_settings():

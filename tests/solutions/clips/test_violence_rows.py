@@ -101,7 +101,7 @@ def test_it_makes_official_files_with_every_frame(name, data, settings, tmp_path
 
 
 def test_all_18_own_rows_exist_once_with_the_papers_numbers():
-    printed = {row.row.row_id: row for row in table_rows() if (row.task, row.own, row.split) == ("VD", True, "val")}
+    printed = {row.row.row_id: row for row in table_rows() if (row.task, row.is_own, row.split) == ("VD", True, "val")}
     ours = {e.row.row_id: e for e in solution_entries().values() if e.task is VD and e.row and not e.variant_of}
     assert len(printed) == 18
     assert ours.keys() == printed.keys()
