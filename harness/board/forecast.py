@@ -67,10 +67,11 @@ class Forecast:
         expected: float64 ``(n,)``: score on val less the luck of the choice.
         luck: float64 ``(n,)``: what was taken off.
         intervals: 95 % interval of each test score; ``None`` for those without replicates.
-        maximum: expected score of the best of them; ``None`` where one has no replicates.
+        maximum: expected score of the best of them and of those sent before; ``None`` where one has no replicates.
         maximum_interval: 95 % interval of the best one's score, likewise.
         adds: what each adds to the expected maximum of those before it; empty likewise.
-        best_share: share of replicates in which each is the best one, ties split evenly; empty likewise.
+        best_share: share of replicates in which each is the best one, ties split evenly, those sent before included;
+            empty likewise.
     """
 
     expected: Float
@@ -143,9 +144,13 @@ def luck_of_choice(candidates: Sequence[Candidate], replicates: Float, n: int) -
 
 
 def forecast(
-    scores: Float, luck: Float, replicates: Sequence[npt.NDArray[Any] | None], test_share: float = 1.0
+    scores: Float,
+    luck: Float,
+    replicates: Sequence[npt.NDArray[Any] | None],
+    test_share: float = 1.0,
+    before: Sequence[tuple[float, npt.NDArray[Any]]] = (),
 ) -> Forecast:
-    """Return the expected test score of each submission, and that of the best of them.
+    """Return the expected test score of each submission, and that of the best of them and of those sent before.
 
     A test score is the score on val, less luck, plus two deviations: one because val is a sample, one because the test
     set is. Both come from the replicates, paired over submissions, the second from other replicates than the first and
@@ -156,6 +161,8 @@ def forecast(
         luck: of :func:`luck_of_choice`, ``(n,)``.
         replicates: of each submission, ``(r,)``, paired; ``None`` where there are none.
         test_share: videos of val per video of test.
+        before: score on val and replicates of each submission that was sent already: the best of all counts, so that a
+            copy of one of them adds nothing.
     """
     expected = np.asarray(scores, np.float64) - luck
     pairs = zip(expected, replicates, strict=True)
@@ -165,7 +172,8 @@ def forecast(
     if not known or len(known) < len(drawn):
         alone = float(expected[0]) if len(expected) == 1 else None
         return Forecast(expected, luck, intervals, alone, None)
-    table = np.stack(known)
+    earlier = [_predicted(score, draws, test_share) for score, draws in before]
+    table = np.stack([*earlier, *known])
     running = np.maximum.accumulate(table, axis=0).mean(1)
     first = table == table.max(0)
     share = (first / first.sum(0)).mean(1)
@@ -176,8 +184,8 @@ def forecast(
         intervals,
         float(best.mean()),
         percentile_interval(best),
-        tuple(float(step) for step in np.diff(running, prepend=0.0)),
-        tuple(map(float, share)),
+        tuple(float(step) for step in np.diff(running, prepend=0.0)[len(earlier) :]),
+        tuple(map(float, share[len(earlier) :])),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from harness.board.entries import View, data_with_entries, labels, run_entries, unit_of, versions
@@ -76,6 +77,7 @@ class Plan:
         outlook: what to expect of them; ``None`` where nothing can be proposed.
         unit: what the intervals draw, ``video`` or ``person``.
         notes: sentences that a reader needs.
+        counted_before: number of submissions sent in this edition whose runs on val count towards the best of all.
     """
 
     view: View
@@ -87,6 +89,7 @@ class Plan:
     outlook: Forecast | None
     unit: str
     notes: tuple[str, ...] = ()
+    counted_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,19 +148,23 @@ def load_plan(
         makers = _Makers(held, places)
         makable = _newest(setups, makers)
         differing = _differing(makable, by_run)
-        pool = _pool(differing, makers, _sent_before(held, every, of_slot(sent, task.name, number)))
+        of_edition = of_slot(sent, task.name, number)
+        sent_before = _sent_before(held, every, of_edition)
+        pool = _pool(differing, makers, sent_before)
+        before = _scores_before(setups, by_key, sent_before)
         share, of_test = _videos_per_test_video(runs, view)
-        submissions, outlook = _planned(pool, by_key, by_run, makers, left, share)
+        submissions, outlook = _planned(pool, by_key, by_run, makers, left, share, before)
         shift = _shift_note(held, every, [entry for entry in sent if entry.task == task.name])
     notes = [
         f"The test set is taken to have as many videos as {of_test}.",
         *_pool_notes(pool, len(setups), left, len(makable) - len(differing)),
         *_blend_note(makable, makers, task),
+        *_before_note(len(of_edition), len(before)),
         *(f"Left out, on other labels: {counted(len(r.run_ids), 'run')} on {r.title}." for r in rankings[1:]),
         *shift,
         *makers.missing_roots(),
     ]
-    return Plan(view, rankings[0], number, slots, left, submissions, outlook, unit_of(entries), tuple(notes))
+    return Plan(view, rankings[0], number, slots, left, submissions, outlook, unit_of(entries), tuple(notes), len(before))
 
 
 def _slots_left(sent: Sequence[Sent], task: Task, edition: int, slots: int) -> int:
@@ -190,7 +197,7 @@ def _view(
     if of_view.shown is None:
         do = f"Make runs with: abaw run SOLUTION --data ROOT  (see: abaw solutions --task {task.name})"
         what = f"no scored run of {task.name} on val" + (f" of {data_name}" if data_name else "")
-        raise DataError(what, where=store.place, found=f"runs on {', '.join(names) or 'nothing'}", do=do)
+        raise DataError(what, where=store.place, found=f"runs on {', '.join(names)}" if names else "no run", do=do)
     others = [ranking for ranking in of_view.rankings if ranking is not of_view.shown]
     return replace(view, labels=of_view.shown.labels), (of_view.shown, *others)
 
@@ -293,6 +300,30 @@ def _sent_before(store: Store, runs: pd.DataFrame, sent: Sequence[Sent]) -> set[
     return {(str(val), str(trained_on[test])) for test, val in zip(promised["sent"], promised["val"], strict=True)}
 
 
+def _scores_before(
+    setups: pd.DataFrame, by_key: Replicates, sent: set[tuple[str, str]]
+) -> list[tuple[float, npt.NDArray[Any]]]:
+    """Return score on val and replicates of each submission that was sent, where its run on val is on the board."""
+    before = []
+    for entry in setups.to_dict("records"):
+        times = sum(val in entry["members"] for val, _ in sent)
+        if str(entry["key"]) in by_key:
+            before += [(float(entry["score"]), by_key[str(entry["key"])])] * times
+    return before
+
+
+def _before_note(n_sent: int, n_counted: int) -> list[str]:
+    """Return notes on what was sent already in this edition."""
+    notes = []
+    if n_counted:
+        what = counted(n_counted, "submission")
+        notes.append(f"The best of all includes {what} sent already, by the score on val, whatever came back.")
+    if n_sent > n_counted:
+        what = counted(n_sent - n_counted, "submission")
+        notes.append(f"Not counted: {what} sent already, whose run on val is not on this board.")
+    return notes
+
+
 def _newest(setups: pd.DataFrame, makers: _Makers) -> pd.DataFrame:
     """Return the entries that commands can make again, single solutions first.
 
@@ -335,7 +366,13 @@ def _pool(entries: pd.DataFrame, makers: _Makers, sent: set[tuple[str, str]]) ->
 
 
 def _planned(
-    pool: Sequence[_Known], by_key: Replicates, by_run: Replicates, makers: _Makers, left: int, share: float
+    pool: Sequence[_Known],
+    by_key: Replicates,
+    by_run: Replicates,
+    makers: _Makers,
+    left: int,
+    share: float,
+    before: Sequence[tuple[float, npt.NDArray[Any]]],
 ) -> tuple[tuple[Submission, ...], Forecast | None]:
     """Return the submissions and what to expect of them."""
     candidates = [known.candidate for known in pool]
@@ -348,7 +385,7 @@ def _planned(
         drawn = np.stack([by_key[candidate.key] for candidate in candidates])
         luck = luck_of_choice(candidates, drawn.astype(np.float64), left)
     replicates = [by_run.get(candidates[pick.index].key) for pick in picks]
-    outlook = forecast(scores[[pick.index for pick in picks]], luck, replicates, share)
+    outlook = forecast(scores[[pick.index for pick in picks]], luck, replicates, share, before)
     return tuple(_submission(pick, pool[pick.index], makers) for pick in picks), outlook
 
 

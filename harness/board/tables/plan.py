@@ -28,7 +28,7 @@ def plan_table(plan: Plan) -> Table:
         if outlook is not None:
             row |= {"expected": float(outlook.expected[k]), "luck": -float(outlook.luck[k])}
             row |= {"interval": outlook.intervals[k]}
-            row |= {"adds": outlook.adds[k] if outlook.adds and k else None}
+            row |= {"adds": outlook.adds[k] if outlook.adds and (k or plan.counted_before) else None}
             row |= {"best": 100 * outlook.best_share[k] if outlook.best_share else None}
         rows.append(row)
     columns = (
@@ -73,6 +73,7 @@ def plain_plan(plan: Plan) -> dict[str, Any]:
         "edition": plan.edition,
         "slots": plan.slots,
         "left": plan.left,
+        "counted_before": plan.counted_before,
         "unit": plan.unit,
         "submissions": [{**row, "luck": abs(row.get("luck", 0.0))} for row in rows],
         "expected_maximum": outlook.maximum if outlook else None,
@@ -86,6 +87,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     if outlook is not None and outlook.maximum is not None:
         n, (low, high) = len(plan.submissions), outlook.maximum_interval or (None, None)
         of_all = f"the best of these {n}" if n > 1 else "this one"
+        if plan.counted_before:
+            of_all = f"the best of {'these ' + str(n) if n > 1 else 'this one'} and of {plan.counted_before} sent already"
         notes.append(f"Expected score of {of_all}: {interval_text(outlook.maximum, low, high)}.")
     elif outlook is not None:
         notes.append(f"With one {plan.unit} there is no interval, and no expected score of the best.")

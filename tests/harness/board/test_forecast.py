@@ -61,6 +61,16 @@ def test_the_best_of_equal_copies_is_one_of_them():
     assert found.maximum_interval == pytest.approx(found.intervals[0])
 
 
+def test_a_copy_of_what_was_sent_before_adds_nothing():
+    sent, other = correlated(0.02, 0.0, 2)
+    outlook = forecast(np.array([0.4, 0.39]), np.array([0.01, 0.0]), [sent, other], before=[(0.4, sent)])
+    of_both = forecast(np.array([0.4, 0.39]), np.zeros(2), [sent, other])
+    assert outlook.adds[0] == pytest.approx(0.0, abs=1e-12)
+    assert outlook.adds[1] == pytest.approx(of_both.adds[1])
+    assert outlook.maximum == pytest.approx(of_both.maximum)
+    assert outlook.best_share == pytest.approx((0.0, of_both.best_share[1]))
+
+
 def test_independent_copies_raise_the_expected_best():
     found = forecast(np.full(5, 0.4), np.zeros(5), list(correlated(0.02, 0.0, 5)), test_share=0.0)
     assert found.maximum == pytest.approx(0.4 + 0.02 * 1.16296, abs=1e-3)  # mean of the highest of five normals

@@ -221,6 +221,27 @@ def test_what_was_sent_is_not_proposed_again(store):
     ]
 
 
+def test_what_was_sent_counts_towards_the_best_of_all(store):
+    val, test = run(LANDMARKS, 0.5), on_test(LANDMARKS)
+    record(store, val, test, run(TINY, 0.4))
+    plan = planned(store, (sent_run(test),))
+    assert plan.counted_before == 1
+    assert plan.outlook.maximum >= val.score()["value"] - 1e-9
+    copy = [submission.name for submission in plan.submissions].index(LANDMARKS)
+    assert plan.outlook.adds[copy] == pytest.approx(0.0, abs=1e-9), "its twin is sent already"
+    table = plan_table(plan)
+    assert table.rows[0]["adds"] == pytest.approx(plan.outlook.adds[0])
+    assert any("and of 1 sent already" in note for note in table.notes)
+
+
+def test_sent_files_without_a_run_on_val_are_named(store):
+    test = on_test("expr/unknown")
+    record(store, test, run(TINY, 0.4))
+    plan = planned(store, (sent_run(test),))
+    assert plan.counted_before == 0
+    assert any(note.startswith("Not counted: 1 submission sent already") for note in plan.notes)
+
+
 def test_heads_on_both_that_were_sent_are_not_proposed_again(store):
     val, test = (
         run(LANDMARKS, 0.5),
