@@ -164,7 +164,9 @@ def load_plan(
         *shift,
         *makers.missing_roots(),
     ]
-    return Plan(view, rankings[0], number, slots, left, submissions, outlook, unit_of(entries), tuple(notes), len(before))
+    return Plan(
+        view, rankings[0], number, slots, left, submissions, outlook, unit_of(entries), tuple(notes), len(before)
+    )
 
 
 def _slots_left(sent: Sequence[Sent], task: Task, edition: int, slots: int) -> int:

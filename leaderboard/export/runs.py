@@ -43,7 +43,8 @@ def run(
     """
     from harness.board.tables.run import run_tables
 
-    tables = run_tables(_record(open_store(load_settings(out=out, store=store)), run_id))
+    settings = load_settings(out=out, store=store)
+    tables = run_tables(_record(open_store(settings), run_id, settings.out))
     write(tables[one_of("table of this run", which, list(tables))], form=form, to=to, columns=columns)
 
 
@@ -70,24 +71,25 @@ def compare(
     \b
     Example: abaw export compare landmarks-mlp-smooth-val-s0-1a2b3c4d landmarks-mlp-val-s0-5e6f7a8b --format md
     """
-    tables = _tables(open_store(load_settings(out=out, store=store)), a, b)
+    settings = load_settings(out=out, store=store)
+    tables = _tables(open_store(settings), a, b, settings.out)
     make = tables[one_of("table of these two", which, list(tables))]
     write(make(), form=form, to=to, columns=columns)
 
 
-def _tables(store: Store, a: str, b: str) -> dict[str, Callable[[], Table]]:
+def _tables(store: Store, a: str, b: str, out: Path) -> dict[str, Callable[[], Table]]:
     """Return functions that make the page's tables, by name; settings can be compared even if scores can't."""
     from harness.board.differences import Printed, Ran, beyond_runs, settings_that_differ
     from harness.board.tables.compare import beyond_table, scores_table, settings_table, videos_table
     from harness.metrics.compare import compare as compare_runs
 
-    one, other = (_side(store, key) for key in (a, b))
+    one, other = (_side(store, key, out) for key in (a, b))
     if isinstance(one, Ran) and isinstance(other, Ran):
         of_a, of_b = one.record, other.record
         return {
             "scores": lambda: scores_table(compare_runs(of_a.scored(), of_b.scored())),
             "videos": lambda: videos_table(compare_runs(of_a.scored(), of_b.scored())),
-            "settings": lambda: settings_table(a, b, settings_that_differ(of_a, of_b)),
+            "settings": lambda: settings_table(of_a.run_id, of_b.run_id, settings_that_differ(of_a, of_b)),
         }
     called = {side.key: side.name if isinstance(side, Printed) else side.key for side in (one, other)}
     return {
@@ -95,31 +97,40 @@ def _tables(store: Store, a: str, b: str) -> dict[str, Callable[[], Table]]:
     }
 
 
-def _side(store: Store, key: str) -> Side:
-    """Return the run or published number of a key.
+def _side(store: Store, key: str, out: Path) -> Side:
+    """Return the published number of a key, or the run that a name means.
 
     Raises:
         UnknownNameError: the store has neither.
+        AmbiguousNameError: several runs have the name.
     """
     from harness.board.differences import Ran, printed_side
+    from harness.store.run_names import named_run
     from harness.store.store import stored_record
 
-    stored = stored_record(store, key)
-    side = Ran(*stored) if stored else printed_side(store.published(), key)
-    if side is None:
+    if (printed := printed_side(store.published(), key)) is not None:
+        return printed
+    try:
+        stored = stored_record(store, named_run(store, key, out).run_id)
+    except UnknownNameError:
+        stored = None
+    if stored is None:
         raise UnknownNameError("run, or published number,", key, store.folders(), hint="See all runs with: abaw runs")
-    return side
+    return Ran(*stored)
 
 
-def _record(store: Store, run_id: str) -> RunRecord:
-    """Return the record of a run in the store.
+def _record(store: Store, name: str, out: Path) -> RunRecord:
+    """Return the record of the run that a name means: its id or a beginning, short id, folder, or solution and seed.
 
     Raises:
         UnknownNameError: there is no such run.
+        AmbiguousNameError: several runs have the name.
     """
+    from harness.store.run_names import named_run
     from harness.store.store import stored_record
 
+    run_id = named_run(store, name, out).run_id
     stored = stored_record(store, run_id)
     if stored is None:
-        raise UnknownNameError("run", run_id, store.folders(), hint="See all with: abaw runs")
+        raise UnknownNameError("run in the store", run_id, store.folders(), hint="Record it with: abaw sync")
     return stored[0]

@@ -101,7 +101,8 @@ def _show_check(record: RunRecord, folder: Path) -> None:
         st.text(str(error))
         return
     if report.valid:
-        st.success(f"Valid: {report.rows:,} rows, {report.videos:,} videos.")
+        # a missing row can be told only beside a template, as `abaw validate` has it
+        st.success(f"{'Valid' if template else 'Well-formed'}: {report.rows:,} rows, {report.videos:,} videos.")
     else:
         st.error(f"Not valid, don't send it in: {report.n_errors:,} errors, the first of each kind below.")
     lines = [*map(str, report.problems), *report.assumed]

@@ -15,6 +15,7 @@ from harness.errors import AbawError, UnknownNameError, UsageError
 from harness.files.archives.fingerprint import Fingerprint
 from harness.records.run import RunRecord
 from harness.slots import Ledger
+from harness.store.run_names import short_id
 from harness.store.store import Store
 from harness.tables.forms import FORMS
 from harness.tables.table import Table
@@ -161,6 +162,8 @@ def test_a_runs_tables_are_exported_as_its_page_offers_them(store: Store, tables
         for form, content in bytes_of(table).items():
             assert abaw_export("run", run.run_id, "--table", which, "--format", form) == content
     assert abaw_export("run", run.run_id) == bytes_of(offered["classes"])["csv"]
+    for name in (short_id(run.run_id), run.run_id[:-3], NAME, f"{NAME}@{run.seed}"):
+        assert abaw_export("run", name) == abaw_export("run", run.run_id)
     assert "Did you mean videos" in str(error_of("run", run.run_id, "--table", "vidoes"))
     assert "unknown run" in str(error_of("run", "nope"))
 

@@ -88,7 +88,9 @@ def _notes(plan: Plan) -> tuple[str, ...]:
         n, (low, high) = len(plan.submissions), outlook.maximum_interval or (None, None)
         of_all = f"the best of these {n}" if n > 1 else "this one"
         if plan.counted_before:
-            of_all = f"the best of {'these ' + str(n) if n > 1 else 'this one'} and of {plan.counted_before} sent already"
+            of_all = (
+                f"the best of {'these ' + str(n) if n > 1 else 'this one'} and of {plan.counted_before} sent already"
+            )
         notes.append(f"Expected score of {of_all}: {interval_text(outlook.maximum, low, high)}.")
     elif outlook is not None:
         notes.append(f"With one {plan.unit} there is no interval, and no expected score of the best.")
