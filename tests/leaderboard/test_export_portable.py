@@ -126,6 +126,16 @@ def test_folder_holds_the_run_and_is_not_replaced_unasked(folder, tmp_path):
     assert {path.relative_to(card): path.read_bytes() for path in card.rglob("*") if path.is_file()} == first
 
 
+@pytest.mark.parametrize("place", ["runs", "runs/EXPR", "mine", "mine/paper.txt"])
+def test_replace_spares_all_but_an_earlier_export(folder, tmp_path, place):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "paper.txt").write_text("weeks of work", encoding="utf-8")
+    done = call("huggingface", folder, "--to", tmp_path / place, "--replace", place=tmp_path)
+    assert isinstance(done.exception, StorageError)
+    assert (tmp_path / "mine" / "paper.txt").read_text(encoding="utf-8") == "weeks of work"
+    assert (folder / "run.json").is_file()
+
+
 def test_changed_official_file_is_refused(folder, tmp_path):
     (folder / "predictions.txt").write_text("changed\n", encoding="utf-8")
     done = call("huggingface", folder, "--to", tmp_path / "card", place=tmp_path)
