@@ -133,26 +133,27 @@ def _words(run: PortableRun) -> str:
     from harness.board.tables.run import run_tables
     from harness.metrics.titles import interval_text
     from harness.records.run import CONSTANT
-    from harness.tables.forms import FORMS
+    from harness.tables.forms import FORMS, markdown
 
     record = run.record
     remark = f"> **{run.remark[0].upper()}{run.remark[1:]}.**\n\n" if run.remark else ""
     parts = ("task", "split", "seed", "encoder", "head", "postprocess", "trained_on", "tuned_on")
-    facts = "\n".join(f"- {part.replace('_', ' ')}: {getattr(record, part)}" for part in parts)
+    facts = "\n".join(f"- {part.replace('_', ' ')}: {markdown(str(getattr(record, part)))}" for part in parts)
     official = record.score()
     if official:
         numbers = interval_text(official["value"], official["low"], official["high"])
         facts += f"\n- **{_metric_name(run, official['metric'], 'all')}: {numbers}**"
         constant = record.score(CONSTANT, metric=official["metric"])
-        facts += f"\n- the best constant, {record.constant}: {constant['value']:.3f}" if constant else ""
+        facts += f"\n- the best constant, {markdown(str(record.constant))}: {constant['value']:.3f}" if constant else ""
     tables = run_tables(record)
     first = next(iter(tables), None)
     table = FORMS["md"][0](tables[first]) if record.scores and first else "This split has no labels here: no score.\n"
-    notes = "".join(f"- {note}\n" for note in record.notes)
-    start = f"# {run.title}\n\n{remark}A run of the solution `{record.name}` for the ABAW challenge"
+    notes = "".join(f"- {markdown(note)}\n" for note in record.notes)
+    start = f"# {markdown(run.title)}\n\n{remark}A run of the solution {markdown(record.name)} for the ABAW challenge"
     end = (
         f"Intervals are 95 %, from a bootstrap over {record.unit}s. `results.csv` and `results.parquet` hold all "
         "scores; the official files and the record lie in the folder of the run's id, which `abaw import` reads.\n"
     )
     more = f"\n## Notes\n\n{notes}" if notes else ""
-    return f"{start}, task {record.task}, on {record.data.get('name')}.\n\n{facts}\n\n## Scores\n\n{table}\n{end}{more}"
+    name = markdown(str(record.data.get("name")))
+    return f"{start}, task {record.task}, on {name}.\n\n{facts}\n\n## Scores\n\n{table}\n{end}{more}"
