@@ -11,6 +11,7 @@ import numpy as np
 from harness.errors import DataError
 from harness.metrics.compare import Comparison, Runs, ScoredRun, compare
 from harness.metrics.interval import LEVEL, REPLICATES, SEED
+from harness.system.counts import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,8 +106,8 @@ class SeveralComparisons:
     @property
     def correction(self) -> str:
         """Sentence on the correction, with its source."""
-        number = sum(row.corrected_p is not None for row in self.rows)
-        return f"p (Holm) is corrected for {number} comparisons ({HOLM}), and verdicts go by it; an interval is not."
+        number = counted(sum(row.corrected_p is not None for row in self.rows), "comparison")
+        return f"p (Holm) is corrected for {number} ({HOLM}), and verdicts go by it; an interval is not."
 
     def __repr__(self) -> str:
         """Return one line with the verdict of each run."""

@@ -118,7 +118,7 @@ def _one_by_one(
         whole.next_run()
         try:
             finished = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
-        except AbawError as error:
+        except Exception as error:  # a plug-in may raise anything, and a worker goes on as well
             yield ItemResult(job, error=error)
             continue
         if not finished.reused:
@@ -185,7 +185,7 @@ def raise_failed(runs: Sequence[Ran]) -> None:
     raise SolutionError(
         f"{len(failed)} of {len(runs)} runs {what}; the others are kept, and the same command does only what is "
         f"missing:\n{text}"
-    )
+    ) from failed[0][1]
 
 
 def _words(error: Exception) -> str:

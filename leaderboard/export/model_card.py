@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import out_options
+from harness.errors import StorageError
+from harness.records.files import RUN_FILE
 from harness.settings import load_settings
 from harness.system.atomic import atomic_folder
+from harness.system.counts import some
 from leaderboard.export.portable import SEEN_IN_TRAINING, PortableRun
 from leaderboard.export.writing import open_store
 
@@ -24,7 +27,7 @@ KINDS = {"VA": "regression", "EMI": "regression"}
 @click.command()
 @click.argument("run")
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="The new folder.")
-@click.option("--replace", is_flag=True, help="Put it in the place of a folder that is there.")
+@click.option("--replace", is_flag=True, help="Put it in the place of an earlier one.")
 @out_options
 def huggingface(run: str, folder: Path, replace: bool, out: Path | None, store: Path | None) -> None:
     """Write a run as a folder for Hugging Face.
@@ -39,6 +42,8 @@ def huggingface(run: str, folder: Path, replace: bool, out: Path | None, store: 
 
     from harness.cli.results import run_folder
 
+    if replace:
+        _refuse_strangers(folder)
     settings = load_settings(out=out, store=store)
     portable = PortableRun.of(run_folder(open_store(settings), run, settings.out))
     with atomic_folder(folder, replace=replace) as temporary:
@@ -51,6 +56,26 @@ def huggingface(run: str, folder: Path, replace: bool, out: Path | None, store: 
         f"{folder}: {portable.title}. Its run.json names the folder of your data and this machine: read it first"
     )
     click.echo(f"To upload: hf upload YOU/NAME {folder} .")
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse to replace anything but an empty folder or one that this command wrote, as a folder is replaced whole.
+
+    Raises:
+        StorageError: something else lies there.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise StorageError("this is no folder", where=folder, do="Name another place")
+    contents = sorted(folder.iterdir()) if folder.is_dir() else []
+    written = {CARD, f"{RESULTS}.csv", f"{RESULTS}.parquet"}
+    others = [path for path in contents if path.name not in written]
+    runs = [path for path in others if (path / RUN_FILE).is_file()]
+    if contents and (len(others) > 1 or others != runs or not (folder / CARD).is_file()):
+        what = "a folder is replaced as a whole, and this one is no earlier export of a run"
+        finding = some([path.name for path in contents])
+        raise StorageError(
+            what, where=folder, found=finding, expected=", ".join(sorted(written)), do="Name a new folder"
+        )
 
 
 def card(run: PortableRun) -> str:
@@ -108,26 +133,27 @@ def _words(run: PortableRun) -> str:
     from harness.board.tables.run import run_tables
     from harness.metrics.titles import interval_text
     from harness.records.run import CONSTANT
-    from harness.tables.forms import FORMS
+    from harness.tables.forms import FORMS, markdown
 
     record = run.record
     remark = f"> **{run.remark[0].upper()}{run.remark[1:]}.**\n\n" if run.remark else ""
     parts = ("task", "split", "seed", "encoder", "head", "postprocess", "trained_on", "tuned_on")
-    facts = "\n".join(f"- {part.replace('_', ' ')}: {getattr(record, part)}" for part in parts)
+    facts = "\n".join(f"- {part.replace('_', ' ')}: {markdown(str(getattr(record, part)))}" for part in parts)
     official = record.score()
     if official:
         numbers = interval_text(official["value"], official["low"], official["high"])
         facts += f"\n- **{_metric_name(run, official['metric'], 'all')}: {numbers}**"
         constant = record.score(CONSTANT, metric=official["metric"])
-        facts += f"\n- the best constant, {record.constant}: {constant['value']:.3f}" if constant else ""
+        facts += f"\n- the best constant, {markdown(str(record.constant))}: {constant['value']:.3f}" if constant else ""
     tables = run_tables(record)
     first = next(iter(tables), None)
     table = FORMS["md"][0](tables[first]) if record.scores and first else "This split has no labels here: no score.\n"
-    notes = "".join(f"- {note}\n" for note in record.notes)
-    start = f"# {run.title}\n\n{remark}A run of the solution `{record.name}` for the ABAW challenge"
+    notes = "".join(f"- {markdown(note)}\n" for note in record.notes)
+    start = f"# {markdown(run.title)}\n\n{remark}A run of the solution {markdown(record.name)} for the ABAW challenge"
     end = (
         f"Intervals are 95 %, from a bootstrap over {record.unit}s. `results.csv` and `results.parquet` hold all "
         "scores; the official files and the record lie in the folder of the run's id, which `abaw import` reads.\n"
     )
     more = f"\n## Notes\n\n{notes}" if notes else ""
-    return f"{start}, task {record.task}, on {record.data.get('name')}.\n\n{facts}\n\n## Scores\n\n{table}\n{end}{more}"
+    name = markdown(str(record.data.get("name")))
+    return f"{start}, task {record.task}, on {name}.\n\n{facts}\n\n## Scores\n\n{table}\n{end}{more}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -124,6 +125,24 @@ def test_folder_holds_the_run_and_is_not_replaced_unasked(folder, tmp_path):
     assert isinstance(call("huggingface", folder, "--to", card, place=tmp_path).exception, StorageError)
     assert call("huggingface", folder, "--to", card, "--replace", place=tmp_path).exit_code == 0
     assert {path.relative_to(card): path.read_bytes() for path in card.rglob("*") if path.is_file()} == first
+
+
+def test_card_shows_foreign_names_as_plain_text(tmp_path):
+    wild = "<img src=x>\n\n# [a](http://b)"
+    folder = write_run(tmp_path, name="expr/<b>`x", data_name=wild, head=wild, notes=(wild,))
+    call("huggingface", folder, "--to", tmp_path / "card", place=tmp_path)
+    text = (tmp_path / "card" / "README.md").read_text(encoding="utf-8").split("\n---\n", 1)[1]
+    assert not re.search(r"(?<!\\)<(img|b>)|^# \[a|(?<!\\)\[a", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("place", ["runs", "runs/EXPR", "mine", "mine/paper.txt"])
+def test_replace_spares_all_but_an_earlier_export(folder, tmp_path, place):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "paper.txt").write_text("weeks of work", encoding="utf-8")
+    done = call("huggingface", folder, "--to", tmp_path / place, "--replace", place=tmp_path)
+    assert isinstance(done.exception, StorageError)
+    assert (tmp_path / "mine" / "paper.txt").read_text(encoding="utf-8") == "weeks of work"
+    assert (folder / "run.json").is_file()
 
 
 def test_changed_official_file_is_refused(folder, tmp_path):

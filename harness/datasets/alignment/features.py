@@ -27,6 +27,7 @@ ENDINGS = (".csv", ".json", ".srt", ".vtt", ".tsv")
 """Endings of the files that are looked at, in small letters."""
 
 _MOST_BYTES = 1 << 28
+_MOST_FRAMES = 1 << 53  # float64 holds whole numbers up to here
 _NUMBERED = FeatureTool("numbered rows", ("frame",), "frame", 1, "", "", re.compile(r".*"))
 _TIMES = ("start", "end", "frameTime", "frameIndex", "name", "file")
 _EXPECTED = "columns of OpenFace, LibreFace, py-feat or opensmile, or a transcript of Whisper"
@@ -118,7 +119,7 @@ def read_rows(path: Path) -> FeatureRows:
         return _spoken(path, _tsv_spans(text) if ending == ".tsv" else _stamped_spans(text))
     except RecursionError:
         raise _unreadable(path, "nested too deeply") from None
-    except (OSError, ValueError, TypeError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, OverflowError) as error:
         raise _unreadable(path, getattr(error, "strerror", None) or error) from None
 
 
@@ -150,6 +151,8 @@ def _from_table(path: Path) -> FeatureRows:
         raise ValueError(f"columns {', '.join(columns[:4])}")
     if not len(starts):
         raise ValueError("no rows")
+    if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
+        raise ValueError("rows without a time")
     return FeatureRows("opensmile", path, None, np.asarray(starts, np.float64), float(np.max(ends)), True)
 
 
@@ -157,7 +160,7 @@ def _numbered(path: Path, table: Any, tool: FeatureTool) -> FeatureRows:
     values = table[tool.frame].to_numpy(np.float64)
     if not len(values):
         raise ValueError("no rows")
-    if not (np.isfinite(values) & (values == np.floor(values))).all():
+    if not ((np.abs(values) < _MOST_FRAMES) & (values == np.floor(values))).all():
         raise ValueError(f"numbers in the column {tool.frame} that are not whole")
     numbers, at = np.unique(values.astype(np.int64), return_index=True)  # several faces share a frame
     seconds = None
@@ -210,5 +213,7 @@ def _spoken(path: Path, spans: Iterable[tuple[float, float]]) -> FeatureRows:
     listed = [*spans]
     if not listed:
         raise ValueError("no lines with times")
-    seconds = np.array([start for start, _ in listed], np.float64)
-    return FeatureRows("transcript", path, None, seconds, max(end for _, end in listed), False)
+    seconds = np.array(listed, np.float64)
+    if not np.isfinite(seconds).all():
+        raise ValueError("lines whose times are no numbers")
+    return FeatureRows("transcript", path, None, seconds[:, 0], float(seconds[:, 1].max()), False)

@@ -157,6 +157,24 @@ def test_a_table_of_no_known_tool_is_a_problem(video, text):
     assert misfits(video, "a.csv", text) == {"features-unreadable": 0}
 
 
+ENDLESS = {
+    "a.json": '{"segments": [{"start": NaN, "end": 2}]}',
+    "infinite.json": '{"segments": [{"start": 0, "end": 1e999}]}',
+    "large.json": f'{{"segments": [{{"start": 1{"0" * 400}, "end": 2}}]}}',
+    "a.tsv": f"start\tend\ttext\n0\t{'9' * 400}\tx\n",
+    "times.csv": "name;frameTime;F0\na;nan;1\n",
+    "spans.csv": "file,start,end,F0\na,0 days 00:00:00,,1\n",
+    "frames.csv": "frame,x\n1e300,1\n",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_rows_without_finite_places_cannot_be_placed(tmp_path, name):
+    (tmp_path / name).write_text(ENDLESS[name])
+    with pytest.raises(DataError, match="can't be placed"):
+        read_rows(tmp_path / name)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[[]]", '{"segments": 1}', "[" * 2000, '{"segments": [{"start": 1}]}'])
 def test_a_transcript_that_cannot_be_read_is_a_problem(video, text):
     assert misfits(video, "a.json", text) == {"features-unreadable": 0}

@@ -123,3 +123,8 @@ def test_the_public_function_takes_cards():
     page = several._repr_html_()
     assert "Holm 1979" in page
     assert "better by" in page
+
+
+def test_correction_counts_a_single_comparison():
+    several = compare_several(scored("base", 0.5, 1), {"a": scored("a", 0.6, 2)})
+    assert "corrected for 1 comparison (Holm" in several.correction

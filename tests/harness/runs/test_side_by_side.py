@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -13,10 +14,11 @@ from harness.errors import SolutionError
 from harness.plugins.interface import SolutionEntry
 from harness.plugins.registry import solution_entry
 from harness.runs import batch
-from harness.runs.batch import Job, run_all
+from harness.runs.batch import Job, raise_failed, run_all
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.tasks import EXPR
+from tests.support.constant import Constant
 from tests.support.digests import digests
 
 TINY = "expr/tiny-mlp-smooth"
@@ -69,6 +71,21 @@ def test_short_runs_stay_in_one_process(drawn_once, settings, processes, monkeyp
     jobs = [Job(solution_entry(TINY), seed) for seed in SEEDS]
     assert all(ran.value for ran in run_all(jobs, open_affwild2(drawn_once, EXPR), "val", settings))
     assert not processes
+
+
+def test_an_unexpected_error_leaves_the_other_runs_alone(drawn_once, settings, monkeypatch):
+    def fit(self, data, *, seed):
+        if seed == 0:
+            raise ZeroDivisionError("nobody expects it")
+
+    monkeypatch.setattr(Constant, "fit", fit)
+    entry = SolutionEntry("expr/constant", EXPR, "", partial(Constant, answer=4), cores=1)
+    ran = list(run_all([Job(entry, 0), Job(entry, 1)], open_affwild2(drawn_once, EXPR), "val", settings))
+    assert isinstance(ran[0].error, ZeroDivisionError)
+    assert ran[1].value is not None
+    with pytest.raises(SolutionError, match="1 of 2 runs failed") as caught:
+        raise_failed(ran)
+    assert caught.value.__cause__ is ran[0].error
 
 
 @pytest.mark.parametrize(("memory", "workers", "number"), [(None, 2, 2), (2**50, 3, 3), (0, 2, 1), (None, 1, 1)])
