@@ -80,7 +80,7 @@ def _of_task(rows: pd.DataFrame, task: str | None) -> pd.DataFrame:
 
 
 def _tell_of_attempts(tried: Attempts) -> None:
-    """Print which solutions wait for weights, and how many runs failed."""
+    """Print a line per solution that waits for weights, and the error of each solution whose run failed."""
     for note in tried.notes:
         click.echo(f"waiting: {one_line(note)}")
     for name, reason in dict(zip(tried.failed.get("name", ()), tried.failed.get("reason", ()), strict=True)).items():
@@ -249,8 +249,8 @@ def show(run: str, out: Path | None, store: Path | None, form: str) -> None:
 def reindex(out: Path | None, store: Path | None, anew: bool) -> None:
     """Rebuild the results store from the run folders: they are the truth, the store is an index.
 
-    Runs in the store whose folders are elsewhere are kept; those whose folders are gone are removed. A damaged store is
-    moved aside (results.duckdb.broken-1) and made anew; so is one that ends the process that opens it.
+    Runs in the store whose folders are elsewhere are kept; those whose folders are gone are removed. A store that is
+    damaged, or that crashes the program when it is opened, is moved aside (results.duckdb.broken-1) and made again.
 
     \b
     Example: abaw reindex --out submissions

@@ -121,7 +121,7 @@ def _tell_of_restart(reason: str) -> None:
 
 
 def _waited(stop: int, seconds: float) -> bool:
-    """Wait until told to stop, so many seconds at most; return whether that came."""
+    """Wait for the signal to stop. Return True as soon as it arrives, or False after the given seconds."""
     return bool(select.select([stop], [], [], seconds)[0])
 
 
