@@ -170,7 +170,7 @@ def test_what_can_not_be_read_is_said_and_the_rest_is_kept(sounds, settings):
     with pytest.raises(DataError) as caught:
         extract(Levels(), sounds, settings)
     message = str(caught.value)
-    assert message.startswith("2 sound files can't be read; features of the other 1 are kept, and the same command ")
+    assert message.startswith("2 audio files can't be read; features of the other 1 are kept, and the same command ")
     assert f"{sounds / 'x.wav'}: the file is neither .wav nor .flac" in message
     assert f"{sounds / 'z.wav'}: can't read the audio" in message
     assert {Path(name).name for name in digests(settings.cache)} == {"y.json", "y.embeddings.npy"}
