@@ -181,7 +181,7 @@ def test_sound_whose_header_claims_too_much_is_refused(tmp_path, rate, channels,
     path = tmp_path / "a.wav"
     path.write_bytes(header(rate, channels, bits, bytes(1 << 17)))
     said = refusal(path, lambda p: open_audio(p).chunks(20))
-    assert said.startswith(f"{path}: a sound file whose header makes no sense; found {found}")
+    assert said.startswith(f"{path}: the header of the audio file makes no sense; found {found}")
     assert f"expected {expected}. Make it from the video: ffmpeg" in said
 
 
@@ -217,7 +217,7 @@ def test_chunks_of_a_sound_file_are_not_followed_for_ever(tmp_path, extra):
     path = tmp_path / "a.wav"
     path.write_bytes(header(16_000, extra=extra))
     os.truncate(path, 1 << 32)
-    assert "without sound; found no data chunk" in refusal(path, lambda p: open_audio(p).chunks(20))
+    assert "holds no audio; found no data chunk" in refusal(path, lambda p: open_audio(p).chunks(20))
 
 
 def test_data_check_names_sound_whose_header_makes_no_sense(tmp_path):
@@ -232,9 +232,9 @@ def test_data_check_names_sound_whose_header_makes_no_sense(tmp_path):
     problems = [text for text in check_data(tree.root).problems if ".wav" in text]
     assert len(problems) == 2
     low, high = RATES
-    assert problems[0].startswith(f"{folder / 'a.wav'}: this sound file can't be read, or holds no sound")
-    assert ": a sound file whose header makes no sense; found 1 channels, 2000000000 Hz" in problems[0]
-    assert problems[1].startswith(f"{folder / 'b.wav'}: this sound file can't be read, or holds no sound")
+    assert problems[0].startswith(f"{folder / 'a.wav'}: this audio file can't be read, or holds no audio")
+    assert ": the header of the audio file makes no sense; found 1 channels, 2000000000 Hz" in problems[0]
+    assert problems[1].startswith(f"{folder / 'b.wav'}: this audio file can't be read, or holds no audio")
     assert f"expected {low:,} to {high:,}. Make it from the video" in problems[0]
 
 
@@ -296,11 +296,15 @@ def test_tiny_image_that_claims_huge_dimensions_is_refused(tmp_path, form, optio
         (tmp_path / f"{k:05d}.jpg").write_bytes(encoded("JPEG"))
     data = enlarged(form, width, height, **options)
     (tmp_path / "00002.jpg").write_bytes(data)
-    with cheap(), list_images(tmp_path).reader() as reader, pytest.raises(Exception, match="claims more") as caught:
+    with (
+        cheap(),
+        list_images(tmp_path).reader() as reader,
+        pytest.raises(Exception, match="claims too many pixels") as caught,
+    ):
         reader.read([0, 1, 2])
     (message,) = caught.value.messages
     assert message == (
-        f"{tmp_path / '00002.jpg'}: an image that claims more pixels than are decoded; found {width:,} × "
+        f"{tmp_path / '00002.jpg'}: the image's header claims too many pixels; found {width:,} × "
         f"{abs(height):,} pixels in {len(data)} bytes, expected at most {MOST_PIXELS:,} pixels. Extract it again from "
         "the video, or delete it: its frame then counts as one without a crop."
     )
@@ -343,7 +347,7 @@ def test_film_that_claims_huge_frames_is_refused(tmp_path):
     with cheap(), pytest.raises(DataError) as caught:
         open_capture(path)
     assert str(caught.value).startswith(
-        f"{path}: a film that claims more pixels a frame than are decoded; found 9,000 × 8,000 pixels, "
+        f"{path}: the video file's header claims too many pixels per frame; found 9,000 × 8,000 pixels, "
         f"expected at most {MOST_PIXELS:,} pixels. "
     )
     open_capture(write_avi(tmp_path / "b.avi", [1, 2, 3])).release()
@@ -412,7 +416,7 @@ def test_repair_does_not_list_all_frames_before_a_far_one(tmp_path):
 def test_crops_numbered_beyond_any_video_are_refused(tmp_path):
     for name in ("00001.jpg", "999999999.jpg"):
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(DataError, match="a crop's number that no video has; found 999999999"):
+    with pytest.raises(DataError, match="a crop's number is too large for a video; found 999999999"):
         list_images(tmp_path)
 
 

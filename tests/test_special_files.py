@@ -218,7 +218,7 @@ def test_special_files_of_a_data_set_are_named_video_by_video(kind, world, comma
     told = {
         "cropped/a": f"2 of these crops are no files; found 00003.jpg, {words}; 00009.jpg, {words}, expected",
         "cropped/c": f"1 of these crops is no file; found 00001.jpg, {words}, expected",
-        "audios/c.wav": "this sound file can't be read, or holds no sound, and does not count: can't read the sound; "
+        "audios/c.wav": "this audio file can't be read, or holds no audio, and does not count: can't read the audio; "
         f"found {KINDS[kind]}",
     }
     for place, text in told.items():

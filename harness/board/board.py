@@ -46,7 +46,7 @@ class Board:
             compare them with; ranked together, best first. Columns are :data:`harness.board.entries.COLUMNS` and
             ``rank``.
         reference: published results on other data, ranked by themselves.
-        failures: runs of this task that came to nothing, newest first.
+        failures: runs of this task that did not finish, newest first.
         ranking: the labels that the scores are on; ``None`` where no run has a score.
         others: rankings of the same task, split and data set on other labels, whose runs are not listed here.
         elsewhere: how many runs on these very labels each data set of another name has.

@@ -135,7 +135,7 @@ class Versions:
 
     Attributes:
         rankings: all rankings, that of the newest run first; empty if all runs lack a score.
-        shown: the view's ranking; ``None`` likewise.
+        shown: the view's ranking; ``None`` if all runs lack a score.
     """
 
     rankings: tuple[Ranking, ...]

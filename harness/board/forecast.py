@@ -65,13 +65,13 @@ class Forecast:
 
     Attributes:
         expected: float64 ``(n,)``: score on val less the luck of the choice.
-        luck: float64 ``(n,)``: what was taken off.
+        luck: float64 ``(n,)``: amount that was subtracted from the score on val.
         intervals: 95 % interval of each test score; ``None`` for those without replicates.
         maximum: expected score of the best of them and of those sent before; ``None`` where one has no replicates.
-        maximum_interval: 95 % interval of the best one's score, likewise.
-        adds: what each adds to the expected maximum of those before it; empty likewise.
-        best_share: share of replicates in which each is the best one, ties split evenly, those sent before included;
-            empty likewise.
+        maximum_interval: 95 % interval of the best submission's score; ``None`` where one has no replicates.
+        adds: gain in the expected maximum from each submission over those before it; empty where one has no replicates.
+        best_share: share of replicates in which each is the best, ties split evenly, those sent before included;
+            empty where one has no replicates.
     """
 
     expected: Float
@@ -152,15 +152,17 @@ def forecast(
 ) -> Forecast:
     """Return the expected test score of each submission, and that of the best of them and of those sent before.
 
-    A test score is the score on val, less luck, plus two deviations: one because val is a sample, one because the test
-    set is. Both come from the replicates, paired over submissions, the second from other replicates than the first and
-    scaled by the square root of ``test_share``.
+    The expected score is the score on val, less the amount by which choosing the submissions on val has raised it. The
+    interval adds two random deviations: one because val is a sample, one because the test set is a sample. Both are
+    deviations of replicates from their mean, with the same replicate for all submissions; the second comes from another
+    replicate than the first and is scaled by the square root of ``test_share``.
 
     Args:
-        scores: on val, ``(n,)``.
-        luck: of :func:`luck_of_choice`, ``(n,)``.
-        replicates: of each submission, ``(r,)``, paired; ``None`` where there are none.
-        test_share: videos of val per video of test.
+        scores: scores on val, ``(n,)``.
+        luck: amount to subtract from each score, from :func:`luck_of_choice`, ``(n,)``.
+        replicates: scores of each submission on bootstrap samples of val, ``(r,)``, the same samples for all
+            submissions; ``None`` where there are none.
+        test_share: number of videos of val, divided by that of test.
         before: score on val and replicates of each submission that was sent already: the best of all counts, so that a
             copy of one of them adds nothing.
     """

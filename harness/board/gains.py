@@ -127,7 +127,7 @@ def of_paper(table: PaperTable, rows: Sequence[Beside]) -> Ingredients:
 
 
 def of_runs(runs: pd.DataFrame, read_replicates: ReadReplicates) -> Ingredients:
-    """Return the ingredients of our own solutions.
+    """Return the ingredients of our own solutions, with the gain in score from adding or replacing each of them.
 
     Args:
         runs: scored runs of one ranking.

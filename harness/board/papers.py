@@ -66,7 +66,7 @@ class PaperTable:
 
     @property
     def metric(self) -> str:
-        """The official one; where no row prints it, the first that is over all classes, such as T7's accuracy."""
+        """Metric that ranks the rows: the official one, or if no row prints it, the first over all classes."""
         printed = [metric for row in self.rows for metric, target in row.values if target == "all"]
         task = TASKS.get(self.task)
         return task.metric if task and task.metric in printed else printed[0]

@@ -32,7 +32,7 @@ class SeedMean:
     Attributes:
         mean: of the values; ``sd`` their standard deviation (ddof 1), ``None`` for a single one.
         low, high: 95 % interval of the mean; ``None`` where the replicates of a run are missing.
-        replicates: of the mean, float64 ``(replicates,)``; ``None`` likewise.
+        replicates: replicates of the mean, float64 ``(replicates,)``; ``None`` where those of a run are missing.
     """
 
     mean: float
@@ -71,7 +71,7 @@ class SeedSummary:
         mean: mean of the scores.
         sd: standard deviation of the scores (ddof 1); ``None`` for a single one.
         low: lower end of the 95 % interval of the mean, over videos or persons; ``None`` for fewer than two of these.
-        high: upper end of the interval, likewise.
+        high: upper end of the interval; ``None`` where ``low`` is ``None``.
         tuned_on_all: mean of the same runs' scores tuned on the videos that they are reported on; ``None`` if the runs
             chose no constants on labels.
         constant: score of the best constant prediction; ``None`` for other metrics than the official one.

@@ -1,4 +1,4 @@
-"""Runs that came to nothing: those that wait for weights or packages, and those that failed."""
+"""Runs that did not finish: those that wait for weights or packages, and those that failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEEDS = ("MissingDependencyError", "MissingFeaturesError")
 
 @dataclass(frozen=True)
 class Attempts:
-    """Runs that came to nothing.
+    """Runs that did not finish.
 
     Attributes:
         failed: rows of :meth:`harness.store.store.Store.failures` that something is wrong with.
@@ -45,7 +45,7 @@ class Attempts:
 
 
 def needs_in_words(row: Mapping[Any, Any]) -> str:
-    """Return what a run that came to nothing lacked, by name where that is known; empty where it failed.
+    """Return what a run that did not finish lacked, by name where that is known; empty where it failed.
 
     Args:
         row: of :attr:`Attempts.current`, or of :meth:`harness.store.store.Store.failures`.
@@ -57,7 +57,7 @@ def needs_in_words(row: Mapping[Any, Any]) -> str:
 
 
 def needs_of_failure(name: str, kind: str, settings: Settings) -> str:
-    """Return what a solution that came to nothing just now lacks, by name; empty where it failed.
+    """Return what a solution that could not run just now lacks, by name; empty where it failed.
 
     Args:
         name: of the solution.
@@ -69,7 +69,7 @@ def needs_of_failure(name: str, kind: str, settings: Settings) -> str:
 
 
 def attempts(failures: pd.DataFrame, settings: Settings) -> Attempts:
-    """Sort runs that came to nothing by what they need now.
+    """Sort runs that did not finish by what they need now.
 
     Args:
         failures: of :meth:`harness.store.store.Store.failures`.

@@ -37,7 +37,7 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: 
     console.print(Text.assemble((name, "bold"), f" on {data_name} {one_line(record.split)}{seed}"))
     if reused:
         console.print(
-            f"This very run was made on {one_line(record.created)} and is shown again; --fresh makes it anew."
+            f"This very run was made on {one_line(record.created)} and is shown again; --fresh makes it again."
         )
     head = record.score()
     if head:

@@ -70,12 +70,11 @@ def serve(
     query_seconds: float,
     clients: int,
 ) -> None:
-    """Serve the results store to a team.
+    """Keep the results store open for a team: everyone records into it and reads it, at the same time.
 
-    All members can record and read at the same time. A user with the token can read and change the whole store, but no
-    other file of this machine. Runs stay complete in their makers' folders: `abaw sync` records them again. The server
-    starts again, within seconds, when a client exceeds a limit on memory, time or sessions. The extra `team` is needed.
-    Ctrl-C stops the server.
+    Whoever has the token can read and change all of the store, and no other file of this machine. Runs stay whole in
+    their makers' folders: `abaw sync` records them again. Who takes more memory, time or sessions than allowed has the
+    server start again, within seconds. Needs the extra `team`. Ctrl-C stops it.
 
     \b
     Example: abaw store serve --store /srv/abaw/results.duckdb
@@ -94,10 +93,10 @@ def serve(
             "trust, give --open-to-network"
         )
         raise UsageError(f"other machines could reach {host}", do=do)
-    address, new_token_file = StoreAddress(host, port, tls=False), path.with_name(f"{path.name}.token")
+    address, own = StoreAddress(host, port, tls=False), path.with_name(f"{path.name}.token")
     token = given_token(token_file)
     if token is None:
-        token, token_file = make_token(new_token_file), new_token_file
+        token, token_file = make_token(own), own
     limits = Limits((memory or usual_memory()) << 20, query_seconds, clients)
 
     def serve_here(reports: Reports) -> None:
@@ -122,13 +121,13 @@ def _tell_of_restart(reason: str) -> None:
 
 
 def _waited(stop: int, seconds: float) -> bool:
-    """Wait for the request to stop, so many seconds at most; return True if it came."""
+    """Wait for the signal to stop. Return True as soon as it arrives, or False after the given seconds."""
     return bool(select.select([stop], [], [], seconds)[0])
 
 
 @contextlib.contextmanager
 def told_to_stop() -> Iterator[int]:
-    """Yield a descriptor that becomes readable on Ctrl-C or SIGTERM, which no longer end the process by themselves.
+    """Yield a descriptor that is readable after Ctrl-C or a polite kill, neither of which ends the process by itself.
 
     A signal leaves a byte in a socket, so that even a signal just before a wait ends the wait.
     """
@@ -146,7 +145,7 @@ def told_to_stop() -> Iterator[int]:
 
 
 def _tell(address: StoreAddress, token_file: Path | None) -> None:
-    """Print the settings with which this and other machines use the store."""
+    """What to set where, to use the store."""
     token = f"export {TOKEN_FILE}={shlex.quote(str(token_file.resolve()))}" if token_file else f"export {TOKEN}=…"
     near, far = address, replace(address, host=socket.gethostname())
     if address.host in _ALL:

@@ -315,9 +315,9 @@ def match_sounds(layout: Layout, bases: Collection[str], notes: list[str]) -> di
             continue
         sounds[base] = close[0]
         if base not in layout.audio:
-            notes.append(f"{base}: took the sound in {close[0]}, whose name is another")
+            notes.append(f"{base}: took the audio in {close[0]}, whose name is another")
         others = [str(path) for path in layout.doubled if path.stem == close[0].stem]
-        notes += [f"{base} has several sound files; took {close[0]}, not {', '.join(others)}"] if others else []
+        notes += [f"{base} has several audio files; took {close[0]}, not {', '.join(others)}"] if others else []
     return sounds
 
 

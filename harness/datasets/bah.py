@@ -431,7 +431,7 @@ def _require_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None
             before, name = first.setdefault(video.group, (split, video.name))
             if before != split:
                 raise DataError(
-                    f"a person in both {before} and {split}, so that a score on one is no score on new persons",
+                    f"a person is in both {before} and {split}, so that a score on one says nothing about new persons",
                     where=root,
                     found=f"{video.group}, with {name} and {video.name}",
                     expected="each person in one split, as in the pack of one edition",

@@ -184,7 +184,7 @@ def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Map
         name = names[split] if names else split
         for video in videos:
             if video.name in split_of:
-                what = f"a video in both {split_of[video.name]} and {name}"
+                what = f"a video is in both {split_of[video.name]} and {name}"
                 raise DataError(what, where=root, found=video.name, do="Remove it from one of them")
             split_of[video.name] = name
 

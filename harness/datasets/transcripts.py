@@ -81,7 +81,7 @@ def read_transcript(path: Path, source: str = "") -> Transcript:
         fields = _fields(root, path)
         text = fields.get("text")
         if text is None:
-            raise DataError("a transcript without text", where=path, expected="text and chunks")
+            raise DataError("the transcript has no text", where=path, expected="text and chunks")
         chunks = fields.get("chunks")
         parts = [] if chunks is None or not isinstance(chunks, yaml.SequenceNode) else chunks.value
         raw = []
@@ -113,7 +113,7 @@ def _words(node: Any, path: Path) -> str:
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
         return ""
     if not isinstance(node, yaml.ScalarNode):
-        raise DataError("the text of a transcript is no text", where=place(path, node))
+        raise DataError("the transcript's field text is not a string", where=place(path, node))
     return str(node.value)
 
 
@@ -123,7 +123,7 @@ def _seconds(times: Any, node: Any, path: Path) -> tuple[float | None, float | N
     fine = isinstance(times, list | tuple) and len(times) == 2
     if not fine or not all(t is None or (isinstance(t, int | float) and not isinstance(t, bool)) for t in times):
         raise DataError(
-            "a timestamp that is no pair of seconds",
+            "a timestamp is not a pair of seconds",
             where=place(path, node),
             found=repr(times)[:60],
             expected="start and end, each a number or null",
@@ -167,11 +167,16 @@ def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
             if not row:
                 continue
             if len(row) != len(header):
-                expected = f"{len(header)}, the text in quotes where it holds a comma"
-                raise DataError("a row of transcripts", where=where, found=f"{len(row)} fields", expected=expected)
+                expected = f"{len(header)}, with quotes around a text that holds a comma"
+                raise DataError(
+                    "a row does not have the header's fields",
+                    where=where,
+                    found=f"{len(row)} fields",
+                    expected=expected,
+                )
             name = require_name(row[of_name], "video", where=where)
             if name in transcripts:
-                raise DataError("a video with two transcripts", where=where, found=name, do="Remove one of them")
+                raise DataError("a video has two transcripts", where=where, found=name, do="Remove one of them")
             transcripts[name] = Transcript(row[of_text], source=path.name)
     except csv.Error as error:
         raise DataError("not a table of transcripts", where=f"{path}:{rows.line_num}", found=error) from None
@@ -210,6 +215,6 @@ def with_zeros(
     clash = next((name for name in short if padded[name] in table), None)
     if clash is not None:
         names = f"{clash} and {padded[clash]}"
-        raise DataError("a video with two transcripts", where=path, found=names, do="Remove one of them")
+        raise DataError("a video has two transcripts", where=path, found=names, do="Remove one of them")
     notes.append(f"{path}: {len(short):,} names lack leading zeros, such as {short[0]}, taken for {padded[short[0]]}")
     return {padded[name]: transcript for name, transcript in table.items()}

@@ -39,7 +39,7 @@ ONE_CORE = WorkerShare()
 
 
 class Engine(Protocol):
-    """Engine that processes items by workers."""
+    """Way to distribute items over worker processes: on this machine, or on a cluster."""
 
     def inside(self, settings: Settings, share: WorkerShare) -> Settings:
         """Return the settings for a worker with this share of a machine."""

@@ -47,7 +47,7 @@ def arrays_of(values: pd.DataFrame, task: Task, first: int = 1) -> dict[str, npt
     if location is None and (video is None or (of_frames and number is None)):
         expected = "a column 'image_location', or columns 'video' and 'frame'" if of_frames else "a column 'video'"
         present = ", ".join(map(str, values.columns)) or "no columns"
-        raise DataError("a data frame that does not say which rows are which", found=present, expected=expected)
+        raise DataError("the data frame lacks the columns that identify its rows", found=present, expected=expected)
     keys = {location} if location is not None else {video, number}
     table = _values_of(values, [column for column in values.columns if column not in keys], task)
     names, frames = _named(values, location, video, number if of_frames else None, of_frames)

@@ -64,13 +64,13 @@ def place_problems(record: RunRecord, place: PurePosixPath) -> list[str]:
     run_id, task = record.run_id, record.task
     problems = []
     if task not in TASKS:
-        problems.append(problem("a task that has no board", found=repr(task), expected=" or ".join(TASKS)))
+        problems.append(problem("the task has no board", found=repr(task), expected=" or ".join(TASKS)))
     if record.split not in SPLITS:
         problems.append(problem("no split", found=repr(record.split), expected=" or ".join(SPLITS)))
     if not _RUN_ID.fullmatch(run_id) or run_id == FAILED:
-        problems.append(problem("a run id that may be no folder", found=repr(run_id)[:100]))
+        problems.append(problem("the run id can't be the name of a folder", found=repr(run_id)[:100]))
     elif place.name and place.name != run_id:
-        what = "the folder is not called as its run is"
+        what = "the folder's name differs from the run's id"
         problems.append(problem(what, found=repr(place.name), expected=repr(run_id)))
     above = place.parent.name.upper()
     if above in TASKS and above != task:

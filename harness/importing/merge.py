@@ -50,7 +50,7 @@ class Merge:
             except (AbawError, OSError) as error:
                 yield Outcome(where, REFUSED, (str(error),))
             except Exception as error:  # a foreign run may fail in any way, and must not stop the next one
-                what = "a run that can't be read"
+                what = "the run can't be read"
                 yield Outcome(where, REFUSED, (problem(what, where=where, found=f"{type(error).__name__}: {error}"),))
 
     def _run(self, source: Source, place: PurePosixPath, bundle: Bundle) -> Outcome:
@@ -105,7 +105,7 @@ class Merge:
         differing = _differing(record, earlier or RunRecord.read(folder))
         if differing:
             raise DataError(
-                "a run of this id is here, and is another",
+                "a different run with this id is here",
                 where=record.run_id,
                 found=f"other {', '.join(differing)}",
                 do=f"Compare it with {folder}; to have this one in its place: --replace",

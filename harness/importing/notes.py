@@ -41,7 +41,7 @@ class Notes:
             except (AbawError, OSError) as error:
                 yield Outcome(where, REFUSED, (str(error),))
             except Exception as error:  # a foreign note may fail in any way, and must not stop the next one
-                what, cause = "a note that can't be read", f"{type(error).__name__}: {error}"
+                what, cause = "the note can't be read", f"{type(error).__name__}: {error}"
                 yield Outcome(where, REFUSED, (problem(what, where=where, found=cause),))
 
     def _note(self, source: Source, place: PurePosixPath, where: str) -> Outcome:
@@ -81,9 +81,9 @@ def _checked(path: Path, place: PurePosixPath, where: str) -> Failure:
     identity = failure_id(failure.task, failure.split, failure.name, failure.seed, failure.data_name)
     if failure.task not in TASKS or failure.split not in SPLITS:
         actual = f"{failure.task!r}, {failure.split!r}"
-        raise DataError("a note of no task or split that is known", where=where, found=actual)
+        raise DataError("the note names an unknown task or split", where=where, found=actual)
     if not place.stem == failure.failure_id == identity:
-        raise DataError("a note that is not called as its run wants", where=where, expected=identity)
+        raise DataError("the note's file name does not match its run", where=where, expected=identity)
     above = place.parent.parent.name.upper()
     if above in TASKS and above != failure.task:
         raise DataError("in the folder of another task", where=where, found=above, expected=failure.task)

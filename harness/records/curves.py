@@ -24,7 +24,7 @@ class SweepPoint:
         metric: name of the official metric.
         score: the score.
         low: lower end of the 95 % interval over videos; ``None`` for fewer than two videos.
-        high: upper end of the interval, likewise.
+        high: upper end of the interval; ``None`` where ``low`` is ``None``.
     """
 
     axis: str
@@ -42,7 +42,7 @@ class Curves(msgspec.Struct):
     format: int = 1
 
 
-CURVES: Document[Curves] = Document(Curves, "curves that can't be read", "Make it again with: abaw sweep, or remove it")
+CURVES: Document[Curves] = Document(Curves, "the curves can't be read", "Make it again with: abaw sweep, or remove it")
 
 
 def write_sweep(folder: Path, points: Sequence[SweepPoint]) -> None:

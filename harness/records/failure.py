@@ -89,7 +89,7 @@ class Failure:
         return FAILURE.read(path)
 
 
-FAILURE: Document[Failure] = Document(Failure, "a note of a failed run that can't be read", "Remove it")
+FAILURE: Document[Failure] = Document(Failure, "the note of a failed run can't be read", "Remove it")
 
 
 def failure_id(task: str, split: str, name: str, seed: int | None, data_name: str) -> str:

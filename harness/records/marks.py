@@ -70,7 +70,7 @@ class Marks:
 
 
 MARKS: Document[Marks] = Document(
-    Marks, "marks of a run that can't be read", "Mend the file by hand, or remove it: the run is then shown unmarked"
+    Marks, "the marks of a run can't be read", "Mend the file by hand, or remove it: the run is then shown unmarked"
 )
 
 

@@ -45,7 +45,7 @@ class Origin:
 
 ORIGIN: Document[Origin] = Document(
     Origin,
-    "a note of where a run came from that can't be read",
+    "the note of a run's origin can't be read",
     "Remove it, or import the run again with --replace",
 )
 

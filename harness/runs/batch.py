@@ -302,14 +302,18 @@ def _planned(
 
 @dataclass
 class _Known:
-    """A solution of several jobs: it and its features are made once, and a failed attempt is not repeated."""
+    """Solution that several jobs of a batch share.
+
+    The solution is created once, and its features are computed once. If that fails, each later job gets the error of
+    the first attempt.
+    """
 
     entry: SolutionEntry
     _solution: Solution | AbawError | None = None
     _trainings: frozenset[str] | AbawError | None = None
 
     def solution(self, settings: Settings) -> Solution:
-        """Return the solution, made in this process; raise the error of the first attempt again."""
+        """Return the solution, created at the first call; if creating it failed, raise that error at each call."""
         if self._solution is None:
             self._solution = _tried(lambda: self.entry.create(settings))
         if isinstance(self._solution, AbawError):
@@ -317,7 +321,7 @@ class _Known:
         return self._solution
 
     def trainings(self, settings: Settings, data: Dataset, split: str) -> frozenset[str]:
-        """Compute the features and return names of the runs' trainings; raise the error of the first attempt again."""
+        """Compute the features once, and return the names of the runs' trainings; raise an earlier error again."""
         if self._trainings is None:
             solution = self.solution(settings)
             self._trainings = _tried(lambda: _prepared(solution, data, split))

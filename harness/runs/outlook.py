@@ -28,7 +28,7 @@ class Measured:
         run_id: of the run.
         frames: of the split that the run answered.
         fit: seconds of training, where ``value`` is seconds of a whole run.
-        predict: seconds of predictions and choices, likewise.
+        predict: seconds of predictions and choices, where ``value`` is seconds of a whole run.
     """
 
     value: float

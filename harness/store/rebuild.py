@@ -91,10 +91,10 @@ def read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]]
             continue
         other = runs.get(record.run_id)
         if other and folder.name != record.run_id:
-            left_out.append(problem("a copy of another run", where=folder, found=f"the id of {other[1]}"))
+            left_out.append(problem("the folder is a copy of another run", where=folder, found=f"the id of {other[1]}"))
             continue
         if other:
-            left_out.append(problem("a copy of another run", where=other[1], found=f"the id of {folder}"))
+            left_out.append(problem("the folder is a copy of another run", where=other[1], found=f"the id of {folder}"))
         runs[record.run_id] = record, folder
     return list(runs.values()), tuple(left_out)
 

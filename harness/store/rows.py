@@ -96,7 +96,7 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
         msgspec.json.encode(rows)  # half a surrogate pair is no text
     except (TypeError, ValueError) as error:
         do = "Make the run again with --fresh, or remove its folder"
-        what = "a run's record that the store can't take"
+        what = "the store can't take a run's record"
         raise DataError(problem(what, where=folder / RUN_FILE, **fault(error), do=do)) from None
     statistics = record.statistics.get(HEADLINE, {}) if draws else {}
     return rows | {"draws": list(draw_rows(record.run_id, record.task, statistics, record.groups))}

@@ -75,7 +75,7 @@ def decode_rgb(raw: npt.NDArray[np.uint8], path: Path, *, noun: str = "crop") ->
     size = claimed_size(raw)
     if size is not None and size[0] * size[1] > MOST_PIXELS:
         raise DataError(
-            "an image that claims more pixels than are decoded",
+            "the image's header claims too many pixels",
             where=path,
             found=f"{size[0]:,} × {size[1]:,} pixels in {len(raw):,} bytes",
             expected=f"at most {MOST_PIXELS:,} pixels",

@@ -57,7 +57,7 @@ class _Content:
 
 
 VIEWS: Document[_Content] = Document(
-    _Content, "saved views that can't be read", "Mend the file by hand, or move it away: views can be saved again"
+    _Content, "the saved views can't be read", "Mend the file by hand, or move it away: views can be saved again"
 )
 
 

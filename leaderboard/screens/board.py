@@ -171,7 +171,15 @@ def _chosen(entries: pd.DataFrame) -> tuple[Row, ...]:
 
 
 def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whole: Board) -> None:
-    """Show the actions on the selected rows in a line above the table, which keeps its place."""
+    """Show the actions on the selected rows in a line above the table.
+
+    The line is always there, so that the table does not move when rows are selected.
+
+    Args:
+        chosen: entries of the selected rows.
+        shown: entries that the filters left, for the export.
+        whole: the board without filters.
+    """
     view = whole.view
     alone = chosen[0] if len(chosen) == 1 else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="actions"):

@@ -64,7 +64,7 @@ def extract_audio_features(
     recordings = recordings_of(video for split in splits for video in data.videos(split))
     if not recordings:
         raise DataError(
-            f"{encoder.name} needs sound, and no video has any",
+            f"{encoder.name} needs audio, and no video has any",
             where=data.root,
             expected="audios/<video>.wav",
             do=f"Make them with: {audio_command('VIDEO', 'audios/VIDEO.wav')}",
@@ -80,7 +80,7 @@ class AudioFiller(CacheFiller[Recording]):
 
     cache: FeatureCache
     items: ClassVar[str] = "recordings"
-    unit: ClassVar[str] = "seconds of sound"
+    unit: ClassVar[str] = "seconds of audio"
     cores: ClassVar[int | None] = None
 
     def amount(self, item: Recording) -> int:
@@ -163,7 +163,7 @@ class AudioFiller(CacheFiller[Recording]):
         if isinstance(source, DataError):
             return FilledItem(failed=Failed((str(source),)))
         if not n:
-            do = "Remove it: its videos then count as videos without sound"
+            do = "Remove it: its videos then count as videos without audio"
             what = problem("shorter than one step of the encoder", where=recording.path, do=do)
             return FilledItem(failed=Failed((what,)))
         self.cache.put(recording, np.arange(1, n + 1), rows, source)

@@ -48,7 +48,7 @@ def raise_failed(contents: str, items: Sequence[Item], failed: Mapping[str, Fail
         return
     first = items[0]
     part = first.images.noun if isinstance(first, Video) else ""
-    noun = "video" if part else "text" if isinstance(first, TextItem) else "sound file"
+    noun = "video" if part else "text" if isinstance(first, TextItem) else "audio file"
     in_order = [(item.name, failed[item.name]) for item in items if item.name in failed]
     unreadable = [message for _, failure in in_order for message in failure.unreadable]
     others = [f"{name}: {failure.reason}" for name, failure in in_order if failure.reason]

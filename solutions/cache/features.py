@@ -316,7 +316,7 @@ class _AudioFeatures:
             return _as_rows(_cached(cache, Recording(video.base, video.audio)), video, data.task, self._how)
 
         silent = [video.name for split in splits for video in data.videos(split) if video.audio is None]
-        notes = [f"{self._encoder.name}: no sound for {', '.join(silent)}"] if silent else []
+        notes = [f"{self._encoder.name}: no audio for {', '.join(silent)}"] if silent else []
         notes += self._misfits([video for split in splits for video in data.videos(split)])
         return SplitFeatures(_names(cache.parts), self.identity(), report, tuple(notes), read)
 

@@ -46,7 +46,7 @@ class Recording:
         try:
             status = require_file(self.path)
         except OSError as error:
-            raise DataError("can't read the sound", where=self.path, found=error.strerror) from None
+            raise DataError("can't read the audio", where=self.path, found=error.strerror) from None
         return hashlib.sha256(b"%d\0%d" % (status.st_size, status.st_mtime_ns)).hexdigest()
 
     def source_hash(self) -> str:

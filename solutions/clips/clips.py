@@ -151,7 +151,7 @@ class PictureClips:
             pairs = list(zip(names, by_video, strict=True))
             if sequential := [name for name, source in pairs if not source.random_access]:
                 raise SolutionError(
-                    f"clips can't be trained on out of a video file ({key})",
+                    f"training on clips needs images with random access ({key})",
                     where=_listed(sequential),
                     found="a video file, which is read from its start to its end",
                     expected="a folder with one image per frame",

@@ -55,7 +55,7 @@ class Statistics:
     """Mean, standard deviation (divided by n), minimum and maximum of each column, in float64.
 
     Moments of chunks are combined by Chan's formula, which preserves the precision of a column with a large mean and a
-    small deviation. The result is independent of the limits of chunks.
+    small deviation. The result does not depend on the sizes of the chunks.
 
     Args:
         parts: blocks of columns; each is reduced to the four statistics side by side.
@@ -118,7 +118,7 @@ class ReducedAudioEncoder:
     """Audio encoder for which the cache stores one row of statistics per recording."""
 
     def __init__(self, encoder: AudioEncoder) -> None:
-        """Wrap the encoder that computes the rows."""
+        """Wrap an encoder whose rows are reduced to statistics."""
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.row_parts = encoder.parts
@@ -150,7 +150,7 @@ class ReducedTextEncoder:
     """Text encoder for which the cache stores one row of statistics per text."""
 
     def __init__(self, encoder: TextEncoder) -> None:
-        """Wrap the encoder that computes the rows."""
+        """Wrap an encoder whose rows are reduced to statistics."""
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.batch_size = encoder.batch_size

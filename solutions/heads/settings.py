@@ -122,7 +122,7 @@ class BoostedTrees:
         iterations: rounds of boosting.
         learning_rate: shrinkage of each round.
         max_rows: largest number of training rows; if there are more, this many are drawn at random.
-        keep: always ``last``.
+        keep: ``last``: there are no epochs to choose from.
     """
 
     kind: ClassVar = "boosted-trees"
@@ -152,7 +152,7 @@ class KernelMachine:
         c: inverse strength of regularisation.
         balanced: True to give both classes the same total weight.
         scale: ``none``: rows as they are; ``unit``: rows of length 1; ``standard``: columns of mean 0 and deviation 1.
-        keep: always ``last``.
+        keep: ``last``: there are no epochs to choose from.
     """
 
     kind: ClassVar = "kernel-machine"
@@ -178,7 +178,7 @@ class LinearModel:
         l2: penalty on squared weights: ridge's alpha; for logistic regression the inverse of scikit-learn's C.
         balanced: True to give both classes the same total weight; only for two classes.
         scale: scaling of features, as in :class:`KernelMachine`.
-        keep: always ``last``.
+        keep: ``last``: there are no epochs to choose from.
     """
 
     kind: ClassVar = "linear-model"

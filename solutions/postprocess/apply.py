@@ -221,7 +221,9 @@ def check(task: Task, plan: PostProcess, scores: SplitScores, epochs: Sequence[i
     check_plan(task, plan, len(scores.streams))
     for k, stream in enumerate(scores.streams):
         if not len(stream):
-            raise SolutionError(f"stream {k + 1} does not hold the scores of these videos", found="no epoch")
+            raise SolutionError(
+                f"stream {k + 1} holds no scores", found="no epoch", expected="scores of one epoch or more"
+            )
         for epoch in range(len(stream)) if epochs is None else (epochs[k],):
             _check_scores(task, scores, f"stream {k + 1}", stream[epoch], f", epoch {epoch}")
     if plan.filter:

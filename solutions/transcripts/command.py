@@ -145,7 +145,7 @@ def recognise_all(name: str, store: TranscriptStore, videos: Sequence[Video], se
         for video in videos:
             try:
                 if video.audio is None:
-                    raise DataError("a video without audio", where=video.name, do="Bring its words in a file")
+                    raise DataError("the video has no audio", where=video.name, do="Bring its words in a file")
                 words = recognise(recogniser, video.audio)
                 store.keep(video, words)
                 silent += not words.text.strip()

@@ -95,7 +95,7 @@ def test_f06_sound_shorter_than_the_frames_is_named(tmp_path, abaw):
     subprocess.run([sys.executable, str(CASES / "F06_sound_shorter_than_film/make.py"), str(root)], check=True)
     problems = [text for text in check_data(root).problems if "shorter than its frames" in text]
     assert len(problems) == 2
-    assert "found 1.33 s of sound, expected 2.67 s" in problems[0]
+    assert "found 1.33 s of audio, expected 2.67 s" in problems[0]
 
 
 @pytest.mark.process

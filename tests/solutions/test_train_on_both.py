@@ -213,7 +213,7 @@ def test_rows_of_the_test_tables_are_trained_as_the_audits_say():
 def test_a_video_in_both_splits_is_refused(drawn_once):
     data = open_dataset(drawn_once, EXPR)
     twice = replace(data, splits={**data.splits, "val": [*data.videos("val"), data.videos("train")[0]]})
-    with pytest.raises(DataError, match="a video in both train and val"):
+    with pytest.raises(DataError, match="a video is in both train and val"):
         with_val_in_train(twice)
 
 

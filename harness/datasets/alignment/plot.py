@@ -20,7 +20,7 @@ def check_ending(path: Path) -> None:
         UsageError: the name ends otherwise than with ``.png`` or ``.svg``.
     """
     if path.suffix.lower() not in ENDINGS:
-        what, do = "a chart of another kind", "Name a file that ends with .png or .svg"
+        what, do = "the chart's file format is unknown", "Name a file that ends with .png or .svg"
         raise UsageError(what, found=path.name, expected=" or ".join(ENDINGS), do=do)
 
 

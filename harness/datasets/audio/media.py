@@ -121,7 +121,7 @@ class CompressedAudio(StreamedAudio):
         if total != self.length:
             finding, expected = f"{total:,} samples", f"{self.length:,}, as its header says"
             raise DataError(
-                "an audio file that was cut short or is damaged",
+                "the audio file is damaged or was cut short",
                 where=self.path,
                 found=finding,
                 expected=expected,
@@ -169,7 +169,7 @@ def _open_compressed(path: Path) -> CompressedAudio | VideoAudio:
         what, (finding, expected) = "an audio file whose header makes no sense", impossible
         raise DataError(what, where=path, found=finding, expected=expected, do=_again(path))
     if not length:
-        raise DataError("an audio file without audio", where=path, found="0 samples", do=_again(path))
+        raise DataError("the audio file holds no audio", where=path, found="0 samples", do=_again(path))
     return CompressedAudio(path, rate, channels, length)
 
 
@@ -265,10 +265,10 @@ class VideoAudio(StreamedAudio):
             raise _damaged(self.path, f"{_said(error)} after {decoded / self.rate:.2f} s") from None
         if self.declared and decoded < self.declared - _PACKET:
             finding, expected = f"{decoded:,} samples", f"{self.declared:,}, as its index says"
-            what, do = "a video file that was cut short", "Copy it again"
+            what, do = "the video file was cut short", "Copy it again"
             raise DataError(what, where=self.path, found=finding, expected=expected, do=do)
         if not at:
-            raise DataError("a video file whose audio is empty", where=self.path, do=_silent(self.path))
+            raise DataError("the audio of the video file is empty", where=self.path, do=_silent(self.path))
 
     def _sample(self, time: int, base: Fraction) -> int:
         """Return the sample at a time, from the first image: a whole number, rounded as :func:`round` does."""
@@ -316,7 +316,7 @@ def audio_in(container: Any, path: Path, origin: Fraction | None = None) -> Vide
     """
     if not container.streams.audio:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
-        raise NoAudioError("a video file without audio", where=path, found=kinds, do=_silent(path))
+        raise NoAudioError("the video file has no audio", where=path, found=kinds, do=_silent(path))
     stream = container.streams.audio[0]
     rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
     duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
@@ -376,7 +376,7 @@ def _shifted(
         return block[min(-step, len(block)) :]
     if jumps > _MOST_JUMPS or at + step > MOST_SECONDS * rate:
         finding = f"a jump of {step / rate:,.1f} s at {at / rate:,.1f} s"
-        raise DataError("times that make no sense", where=path, found=finding, do=_again(path))
+        raise DataError("the times in the audio make no sense", where=path, found=finding, do=_again(path))
     return np.concatenate([np.zeros(step, np.float32), block])
 
 

@@ -30,7 +30,7 @@ SAMPLE_RATE = 16_000
 
 RESAMPLING = "scipy.signal.resample_poly, Kaiser window 5.0"
 
-_NO_SENSE = "a sound file whose header makes no sense"
+_NO_SENSE = "the header of the audio file makes no sense"
 _FORMS = ("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 _UNKNOWN_SIZE = 0xFFFFFFFF  # a writer to a pipe leaves this, as it can't go back to fill in the size
 _MOST_CHUNKS = 10_000
@@ -102,10 +102,10 @@ class AudioFile:
         """Read the next samples of all channels, and return their average over the channels."""
         values = sound.read(samples, "float32", always_2d=True)
         if values.shape != (samples, self.channels):
-            raise DataError("the sound was changed while it was read", where=self.path, do="Try again")
+            raise DataError("the audio file changed while it was read", where=self.path, do="Try again")
         mono: npt.NDArray[np.float32] = values[:, 0] if self.channels == 1 else values.mean(1)
         if not np.isfinite(mono).all():
-            raise _refused(self.path, "the sound holds NaN or infinity")
+            raise _refused(self.path, "the audio holds NaN or infinity")
         return mono
 
 
@@ -141,16 +141,16 @@ def open_audio(path: Path) -> AudioFile:
     with _decoder(path) as sound:
         if sound.subtype not in _FORMS:
             expected = "PCM of 8 to 32 bits, or floating point of 32 or 64"
-            raise _refused(path, "sound in a form that can't be read", sound.subtype_info, expected)
+            raise _refused(path, "the audio has a form that can't be read", sound.subtype_info, expected)
         audio = AudioFile(path, sound.samplerate, sound.channels, sound.frames)
         if claimed is None:
             _check_possible(path, audio.channels, audio.rate, sound.subtype_info, audio.length)
             claimed = audio.length
     if claimed != audio.length:
-        what = "a .wav file that was cut short" if claimed > audio.length else _NO_SENSE
+        what = "the .wav file was cut short" if claimed > audio.length else _NO_SENSE
         raise _refused(path, what, f"{audio.length:,} samples", f"{claimed:,}, as its header says")
     if not audio.length:
-        raise _refused(path, "a sound file without sound", "0 samples")
+        raise _refused(path, "the audio file holds no audio", "0 samples")
     return audio
 
 
@@ -163,7 +163,7 @@ def _decoder(path: Path) -> Iterator[SoundFile]:
         with _readable(path), open_file(path) as stream, SoundFile(stream.fileno(), closefd=False) as sound:
             yield sound
     except LibsndfileError as error:
-        what = "a sound file that is damaged or was cut short"
+        what = "the audio file is damaged or was cut short"
         raise _refused(path, what, error.error_string) from None
 
 
@@ -172,7 +172,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError("can't read the sound", where=path, found=error.strerror) from None
+        raise DataError("can't read the audio", where=path, found=error.strerror) from None
 
 
 def _claimed_samples(path: Path, stream: IO[bytes]) -> int | None:
@@ -186,7 +186,7 @@ def _claimed_samples(path: Path, stream: IO[bytes]) -> int | None:
         return None
     if start[:4] != b"RIFF" or start[8:] != b"WAVE":
         content = f"a file that begins with {start[:4]!r}" if start else "an empty file"
-        raise _refused(path, "no .wav file, and no .flac file", content)
+        raise _refused(path, "the file is neither .wav nor .flac", content)
     for _ in range(_MOST_CHUNKS):
         if len(head := stream.read(8)) < 8:
             break
@@ -195,13 +195,13 @@ def _claimed_samples(path: Path, stream: IO[bytes]) -> int | None:
             form = stream.read(min(length, 16))
         elif name == b"data":
             if len(form) < 16:
-                raise _refused(path, "a .wav file that does not say its format")
+                raise _refused(path, "the .wav file does not say its format")
             _, channels, rate, _, width, bits = struct.unpack("<HHIIHH", form)
             there, each = size - at, max(1, int(width))
             _check_possible(path, channels, rate, f"{bits} bits", min(length, there) // each)
             return (there if length == _UNKNOWN_SIZE else length) // each
         stream.seek(at + length + length % 2)
-    raise _refused(path, "a .wav file without sound", "no data chunk")
+    raise _refused(path, "the .wav file holds no audio", "no data chunk")
 
 
 def _check_possible(path: Path, channels: int, rate: int, form: str, samples: int) -> None:
@@ -214,5 +214,5 @@ def _check_possible(path: Path, channels: int, rate: int, form: str, samples: in
 def _refused(path: Path, what: str, content: str | None = None, expected: str | None = None) -> DataError:
     """Return the error for an unusable file, with the command that makes a usable one."""
     make = audio_command("VIDEO", path.with_suffix(".wav").name)
-    do = f"Make it from the video: {make}; or remove it: its videos then count as videos without sound"
+    do = f"Make it from the video: {make}; or remove it: its videos then count as videos without audio"
     return DataError(what, where=path, found=content, expected=expected, do=do)

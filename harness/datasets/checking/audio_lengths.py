@@ -61,7 +61,7 @@ def _length(path: Path, cache: Path | None) -> tuple[float, str]:
         return 0.0, _silent(path)
     except DataError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        return 0.0, f"{path}: this sound file can't be read, or holds no sound, and does not count: {reason}"
+        return 0.0, f"{path}: this audio file can't be read, or holds no audio, and does not count: {reason}"
 
 
 def sound_fits(seconds: float, expected: float) -> bool:

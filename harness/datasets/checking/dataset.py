@@ -117,7 +117,7 @@ def _note_sound(
     unclaimed = sorted(path.name for path in layout.audio.values() if path not in sounds)
     if silent and unclaimed:
         report.notes.append(
-            f"{len(silent)} recordings have no sound ({some(silent)}), and {len(unclaimed)} sound files are no "
+            f"{len(silent)} recordings have no audio ({some(silent)}), and {len(unclaimed)} audio files are no "
             f"video's: {some(unclaimed)}"
         )
     if layout.other_audio:

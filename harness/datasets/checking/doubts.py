@@ -54,9 +54,9 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> I
         source = "as its name says" if rate_in_name(alike[0]) else "as in most others"
         differs, whose = "shorter" if length < expected else "longer", "their" if alike[1:] else "its"
         yield problem(
-            f"the sound of {' and '.join(alike)} is {differs} than {whose} frames",
+            f"the audio of {' and '.join(alike)} is {differs} than {whose} frames",
             where=audio,
-            found=f"{length:.2f} s of sound",
+            found=f"{length:.2f} s of audio",
             expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
             do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
             "frames off",

@@ -169,11 +169,11 @@ def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | 
             where=folder,
             found=f"{rows[0][1]} to {rows[-1][1]}, {len(rows)} files",
             do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
-            "extract them anew, from 1",
+            "extract them again, from 1",
         )
     if len(frames) and frames[-1] > MOST_FRAMES:
         raise DataError(
-            f"a {noun}'s number that no video has",
+            f"a {noun}'s number is too large for a video",
             where=folder,
             found=rows[-1][1],
             expected=f"at most {MOST_FRAMES:,}",

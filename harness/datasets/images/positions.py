@@ -169,7 +169,7 @@ def _renumbered(rows: Sequence[_Numbers], noun: str) -> str:
         found=f"{noun}s 1 to {first.last:,} in {first.name}, which has {first.n:,} frames",
         expected=f"gaps where a frame has no {noun}",
         do=f"If they were numbered one after the other, without the frames that have no {noun}, each behind the "
-        "first such frame stands for too early a one: extract them anew, with the frame's number in each name. If "
+        "first such frame stands for too early a one: extract them again, with the frame's number in each name. If "
         "only the ends are missing, extract these",
     )
 
@@ -187,7 +187,7 @@ def _early_end(rows: Sequence[_Numbers], noun: str) -> str:
         f"no video has a {noun} for its last {frames}, and {len(names)} of {len(rows)} have one just before",
         found=f"{noun} {first.last} is the last in {first.name}, which has {first.n} frames",
         do=f"Numbers may be {k} too low{zero}: hold one against its frame in the video. If they are, rename them, "
-        "the last one first, or extract them anew, from 1; if not, extract the ends",
+        "the last one first, or extract them again, from 1; if not, extract the ends",
     )
 
 

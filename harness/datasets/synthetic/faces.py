@@ -109,7 +109,7 @@ def _stroke(contour: str) -> str:
 
 
 def _add_strokes(contours: dict[str, Pixels], person: Person, zoom: Floats) -> None:
-    """Turn the lines that are painted as such into outlines to fill: width in face units, taper at both ends."""
+    """Add the outlines of the brush strokes to ``contours``: lines of the face with a width, thinner at their ends."""
     strokes: dict[str, tuple[float, tuple[float, float]]] = dict.fromkeys(FOLDS, (0.03, (0.3, 0.3))) | {
         "brow": (person.brow_width, (0.75, 0.25)),
         "upper_lid": (person.lash_width, (0.6, 0.9)),

@@ -117,7 +117,7 @@ def check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: int
     if seed < 0:
         raise UsageError("a seed can't be negative", found=seed, expected="0 or more")
     if frames < least:
-        what = "too few frames for everything to show that there is to show"
+        what = "a data set needs more frames per video"
         raise UsageError(what, found=frames, expected=f"at least {least}")
 
 

@@ -64,7 +64,7 @@ def open_capture(path: Path, *, threads: int | None = None, packets: bool = Fals
 
 def _too_large(path: Path, width: int, height: int) -> DataError:
     return DataError(
-        "a film that claims more pixels a frame than are decoded",
+        "the video file's header claims too many pixels per frame",
         where=path,
         found=f"{width:,} × {height:,} pixels",
         expected=f"at most {MOST_PIXELS:,} pixels",

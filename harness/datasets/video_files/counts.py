@@ -208,7 +208,7 @@ def wrong_header(path: Path, count: FilmCount) -> str:
     elif count.packets != count.frames:
         cause = "some packets give no frame of their own, or are damaged"
     elif count.header > count.frames:
-        cause = "its sound lasts longer than its frames, some frames are shown for longer, or it was cut short"
+        cause = "its audio lasts longer than its frames, some frames are shown for longer, or it was cut short"
     else:
         cause = "its header holds an estimate"
     return problem(

@@ -156,7 +156,7 @@ def _other_count(job: Job, there: int, expected: int) -> str:
         where=job.folder,
         found=f"{there} frames",
         expected=f"{expected}, as in {job.film.name}",
-        do="To decode the film anew, remove this folder first",
+        do="To decode the video file again, remove this folder first",
     )
 
 

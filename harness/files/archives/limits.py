@@ -80,7 +80,7 @@ class Meter:
         kind = "" if nested else archive_kind(name, part)
         if kind:
             do = "Pack the files themselves"
-            raise SubmissionError("an archive inside the archive", where=at(self.path, name), found=kind, do=do)
+            raise SubmissionError("the archive holds another archive", where=at(self.path, name), found=kind, do=do)
         while part:
             size += len(part)
             self.total += len(part)
@@ -112,7 +112,7 @@ def archive_kind(name: str, data: bytes) -> str:
 
 def damaged(path: Path, name: str, fault: str) -> SubmissionError:
     """Return the error for a member with a fault in its bytes."""
-    return SubmissionError("a damaged member", where=at(path, name), found=fault, do="Pack it again")
+    return SubmissionError("the member is damaged", where=at(path, name), found=fault, do="Pack it again")
 
 
 def at(path: Path, name: str) -> str:

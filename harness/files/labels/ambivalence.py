@@ -103,7 +103,7 @@ def read_split_list(path: Path) -> list[ListedVideo]:
             raise DataError("not a label of a video", where=where, found=repr(label[:40]), expected="0 or 1")
         if name in lines:
             first = f"line {lines[name]} has it, too"
-            raise DataError("a video with two rows", where=f"{path}:{line}:1", found=name, expected=first)
+            raise DataError("a video has two rows", where=f"{path}:{line}:1", found=name, expected=first)
         lines[name] = line
         require_name(name, "video", where=f"{path}:{line}:1", do="Take the list from the organisers' pack again")
         rows.append(ListedVideo(name, _LABELS.get(label), rest[1] if rest[1:] else None, line))
@@ -149,7 +149,7 @@ def read_annotations(path: Path) -> dict[str, Annotation]:
         for name, start in _keys(loader, path):
             if name in annotations:
                 first = f"line {annotations[name].line} has it, too"
-                raise DataError("a video with two entries", where=place(path, start), found=name, expected=first)
+                raise DataError("a video has two entries", where=place(path, start), found=name, expected=first)
             require_name(name, "video", where=place(path, start), do="Take the file from the organisers' pack again")
             annotations[name] = _annotation(loader, path, name, start)
     return annotations
@@ -166,7 +166,7 @@ def _keys(loader: TupleLoader, path: Path) -> Iterator[tuple[str, Any]]:
     while not loader.check_event(yaml.MappingEndEvent):
         key = loader.get_event()
         if not isinstance(key, yaml.ScalarEvent):
-            raise DataError("a key that is no text", where=place(path, key), expected="the name of a video")
+            raise DataError("a key is not a text", where=place(path, key), expected="the name of a video")
         _plain_tag(key, path)
         yield key.value, key
     loader.get_event()
@@ -239,7 +239,7 @@ def _frame_labels(loader: TupleLoader, path: Path, name: str) -> _Frames:
     rows[numbers] = labels
     if len(set(numbers)) < len(numbers):
         first = int(np.bincount(numbers).argmax())
-        raise DataError(f"a frame of {name} with two labels", where=place(path, start), found=f"frame-{first}.jpg")
+        raise DataError(f"a frame of {name} has two labels", where=place(path, start), found=f"frame-{first}.jpg")
     return rows
 
 

@@ -45,7 +45,7 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
     last = int(rows.frame.max())
     if last > MOST_FRAMES:
         line = rows.line_of(int(rows.frame.argmax()))
-        what = "a frame number that no video has"
+        what = "a frame number is too large for a video"
         raise DataError(what, where=f"{path}:{line}:1", found=last, expected=f"at most {MOST_FRAMES:,}")
     labels = np.full(last, VD.invalid, np.int64)
     labels[rows.frame - 1] = np.where(rows.wrong, VD.invalid, rows.values) if len(rows.wrong) else rows.values

@@ -193,7 +193,10 @@ def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows,
 
 
 def _cut_foreseen(data: bytes, at: int, after_name: int, counts: Mapping[str, int]) -> tuple[Rows, Bytes] | None:
-    """Cut a file in which each video has exactly the expected frames, in order, in rows of one length.
+    """Return the rows of a file in which each video has exactly the expected frames, in order.
+
+    All rows of a video must have the same length. Such a file is compared with the expected rows as a whole, which is
+    faster than reading it row by row.
 
     Args:
         data: the file's bytes.

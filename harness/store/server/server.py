@@ -121,17 +121,18 @@ def until(
     limits: Limits,
     alive: Callable[[], None] = lambda: None,
 ) -> None:
-    """Wait until the server is to stop, and check the limits twice per second.
+    """Wait until the user stops the server, and check the clients' limits twice per second.
 
     Args:
-        stopped: function that waits so many seconds. It returns True, at once, when the server is to stop.
+        stopped: function that waits for the number of seconds it gets. It returns False afterwards, or True as soon as
+            the user stops the server.
         db: the store's connection.
         address: address at which the store is served.
         limits: limits of the clients' share of the machine.
-        alive: called after each check.
+        alive: function to call after each check, as a sign of life.
 
     Raises:
-        LimitExceededError: a client took too much, or stopped the server.
+        LimitExceededError: clients used more than their share of the machine, or one of them stopped the server.
         StoreError: the database can't go on, for example because the disk is full.
     """
     looked = well = time.monotonic()

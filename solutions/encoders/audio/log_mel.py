@@ -30,7 +30,7 @@ _CHUNK_SECONDS = 360
 
 
 class LogMelEncoder:
-    """Implements :class:`~solutions.encoders.encoder.AudioEncoder`: 40 columns, 100 rows per second."""
+    """Log-mel bands as an :class:`~solutions.encoders.encoder.AudioEncoder`: 40 columns, 100 rows per second."""
 
     name = "log-mel"
     chunk_seconds = _CHUNK_SECONDS
@@ -96,7 +96,7 @@ class LogMelStatisticsEncoder(LogMelEncoder):
 
 
 class LogMelStatistics:
-    """Implements :class:`~solutions.encoders.pooling.Collector`."""
+    """Collector of statistics of log-mel rows: mean and deviation per band, deviation of differences, duration."""
 
     def __init__(self) -> None:
         """Start without rows."""

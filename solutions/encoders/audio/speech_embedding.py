@@ -46,7 +46,7 @@ _BATCH = 64
 
 
 class SpeechEmbeddingEncoder:
-    """Implements :class:`~solutions.encoders.encoder.AudioEncoder`.
+    """Network for embeddings of speech, an :class:`~solutions.encoders.encoder.AudioEncoder`, run in OpenVINO.
 
     Raises:
         MissingDependencyError: OpenVINO, or the wheel that holds the files, is missing.

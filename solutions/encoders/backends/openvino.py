@@ -29,7 +29,7 @@ matrix units for bfloat16 are faster with several rows."""
 
 
 class OpenVINOForward:
-    """Implements :class:`~solutions.encoders.forward.Forward`: one stream, with a core of its own, for each worker.
+    """Image network run by OpenVINO, a :class:`~solutions.encoders.forward.Forward`: one stream and core per worker.
 
     The precision is set explicitly, because OpenVINO uses bfloat16 by default if the processor supports it.
 

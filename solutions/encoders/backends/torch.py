@@ -28,7 +28,7 @@ Run = Callable[[torch.Tensor], torch.Tensor]
 
 
 class TorchForward:
-    """Implements :class:`~solutions.encoders.forward.Forward`.
+    """Image network that runs in torch; a :class:`~solutions.encoders.forward.Forward`.
 
     In float32 all results are exact to float32's rounding, on every device. In bfloat16 convolutions and matrix
     products have bfloat16 inputs and outputs and sum in float32, as in torch's autocast.

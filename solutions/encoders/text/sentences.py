@@ -31,7 +31,7 @@ _DIM = 512
 
 
 class SentenceEncoder:
-    """Implements :class:`~solutions.encoders.encoder.TextEncoder`: one row of length 1 per text.
+    """Universal Sentence Encoder, a :class:`~solutions.encoders.encoder.TextEncoder`: one row of length 1 per text.
 
     The row of an empty text is that of the unknown token.
 

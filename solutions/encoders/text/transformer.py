@@ -42,7 +42,7 @@ _UNUSED = ("pooler.", "classifier.", "lm_head.", "cls.", "embeddings.position_id
 
 
 class TransformerTextEncoder:
-    """Implements :class:`~solutions.encoders.encoder.TextEncoder`.
+    """Text encoder that runs a network of transformers; a :class:`~solutions.encoders.encoder.TextEncoder`.
 
     Args:
         name: name of the encoder in recipes.

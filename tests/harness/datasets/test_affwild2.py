@@ -113,7 +113,7 @@ def test_flac_is_audio_and_gives_way_to_wav(small_tree):
     (folder / "b.wav").write_bytes(b"")
     data = open_affwild2(small_tree.root, EXPR)
     assert data.videos("train")[1].audio == folder / "b.wav"
-    assert any(f"b has several sound files; took {folder / 'b.wav'}, not {folder / 'b.flac'}" in n for n in data.notes)
+    assert any(f"b has several audio files; took {folder / 'b.wav'}, not {folder / 'b.flac'}" in n for n in data.notes)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_person_in_two_splits_is_an_error(doubts, task):
     name = SPACED.replace("Question_2", "Question_7")
     doubts.listed("val", f"{name},0, Hm.")
     doubts.annotated({SPACED: [0], SPACED.replace("Question_2", "Question_3"): [0], name: [0]})
-    with pytest.raises(DataError, match=r"a person in both train and val.*found 82711, with ") as caught:
+    with pytest.raises(DataError, match=r"a person is in both train and val.*found 82711, with ") as caught:
         open_bah(doubts.root, task)
     assert name in str(caught.value)
 
@@ -150,7 +150,7 @@ def test_a_list_without_labels_is_an_error(doubts, rows):
     [
         (f"{PLAIN},2,x", rf"val\.txt:2:{len(PLAIN) + 2}: not a label of a video; found '2', expected 0 or 1"),
         ("video,label,transcript", r"val\.txt:2:1: this row names no video"),
-        (f"{OTHER},0,x", r"val\.txt:2:1: a video with two rows; .*line 1"),
+        (f"{OTHER},0,x", r"val\.txt:2:1: a video has two rows; .*line 1"),
         (f"../{PLAIN},0,x", r"val\.txt:2:1: this can't be the name of a video"),
     ],
 )

@@ -145,7 +145,7 @@ def test_audio_that_cannot_be_read_is_named(mimics):
     (mimics.root / "audio" / "00000.mp3").write_bytes(b"no mp3 at all")
     write_audio(mimics.root / "audio" / "00003.wav", 0.01)
     problems = check_data(mimics.root).problems
-    assert any("00000.mp3: this sound file can't be read" in problem for problem in problems)
+    assert any("00000.mp3: this audio file can't be read" in problem for problem in problems)
     assert any("00003.wav: too short an audio file; found 0.0100 s" in problem for problem in problems)
 
 
@@ -177,7 +177,7 @@ def test_a_person_in_two_splits_is_named(doubts):
     doubts.annotated(
         {SPACED: [0], SPACED.replace("Question_2", "Question_3"): [0], SPACED.replace("Question_2", "Question_7"): [0]}
     )
-    with pytest.raises(DataError, match=r"a person in both train and val.*found 82711"):
+    with pytest.raises(DataError, match=r"a person is in both train and val.*found 82711"):
         check_data(doubts.root)
 
 
@@ -290,7 +290,7 @@ def test_audio_that_a_run_refuses_is_named_and_no_other(mimics, make):
         refused = str(error).removeprefix(f"{path}: ")
     named = [problem for problem in check_data(mimics.root).problems if str(path) in problem]
     assert bool(named) == bool(refused)
-    assert all("this sound file can't be read" in problem and refused in problem for problem in named)
+    assert all("this audio file can't be read" in problem and refused in problem for problem in named)
     assert bool(refused) == (make not in (wav_of_doubles, flac_of_two_channels))
 
 
@@ -309,7 +309,7 @@ def test_video_files_of_any_kind_are_decoded(mimics):
     assert report.splits[-1].with_sound == 2
     path.write_bytes(path.read_bytes()[:300])
     (problem,) = check_data(mimics.root).problems
-    assert "12661.mkv: this sound file can't be read" in problem
+    assert "12661.mkv: this audio file can't be read" in problem
 
 
 def test_cut_mp4_is_named(mimics):
@@ -317,7 +317,7 @@ def test_cut_mp4_is_named(mimics):
     path = mimics.root / "test_data" / "raw" / "12661.mp4"
     path.write_bytes(path.read_bytes()[:4000])
     (problem,) = check_data(mimics.root).problems
-    assert "12661.mp4: this sound file can't be read" in problem
+    assert "12661.mp4: this audio file can't be read" in problem
 
 
 def test_missing_pyav_is_noted_and_lengths_come_from_the_index(mimics, monkeypatch):

@@ -216,7 +216,7 @@ def test_two_films_of_one_video_are_refused(scenes):
 
 def test_a_video_in_two_splits_is_refused(scenes):
     scenes.labels("Validation", "0001", [1])
-    with pytest.raises(DataError, match="a video in both Training and Validation; found 0001"):
+    with pytest.raises(DataError, match="a video is in both Training and Validation; found 0001"):
         open_dvd(scenes.root)
 
 

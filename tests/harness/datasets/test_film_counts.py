@@ -51,9 +51,9 @@ FILMS = {  # frames that come out, by header, packets
 CAUSES = {
     "cut.mp4": "an edit list hides frames, as in a film that was cut without re-encoding",
     "edit_list.mp4": "an edit list hides frames",
-    "empty_chunks.avi": "its sound lasts longer than its frames, some frames are shown for longer",
+    "empty_chunks.avi": "its audio lasts longer than its frames, some frames are shown for longer",
     "fragmented.mp4": "it is fragmented, and its header lists the first fragment alone",
-    "long_sound.mkv": "its sound lasts longer than its frames",
+    "long_sound.mkv": "its audio lasts longer than its frames",
 }
 LENGTHS = {Path(name).stem: len(numbers) for name, (numbers, *_) in FILMS.items()}
 

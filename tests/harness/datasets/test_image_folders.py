@@ -487,8 +487,8 @@ def test_sound_that_does_not_fit_its_frames_is_a_problem(tree):
     (tree.root / "audios/9.mp3").write_bytes(b"x")
     report = check_data(tree.root)
     (text,) = [p for p in report.problems if "sound" in p]
-    assert "the sound of 118-30-640x480 is shorter than its frames" in text
-    assert "found 75.00 s of sound, expected 80.00 s, 2,400 frames at 30 per second, as its name says" in text
+    assert "the audio of 118-30-640x480 is shorter than its frames" in text
+    assert "found 75.00 s of audio, expected 80.00 s, 2,400 frames at 30 per second, as its name says" in text
     assert "150 frames off" in text
     assert any("1 files are no .wav or .flac and were left out" in note for note in report.notes)
 
@@ -499,8 +499,8 @@ def test_sound_of_two_people_is_held_against_their_frames_once(tree):
         tree.crops(name, range(1, 261))
     sounds(tree, {"1-30-640x360": 10.4, "2-30-640x360": 8.7})
     (text,) = check_data(tree.root).problems
-    assert "1-30-640x360.wav: the sound of 1-30-640x360_left and 1-30-640x360_right is longer than their frames" in text
-    assert "found 10.40 s of sound, expected 8.67 s, 260 frames at 30 per second, as its name says" in text
+    assert "1-30-640x360.wav: the audio of 1-30-640x360_left and 1-30-640x360_right is longer than their frames" in text
+    assert "found 10.40 s of audio, expected 8.67 s, 260 frames at 30 per second, as its name says" in text
 
 
 def test_sound_named_by_a_tool_or_in_a_batch_is_taken_and_said(tree):
@@ -517,13 +517,13 @@ def test_sound_named_by_a_tool_or_in_a_batch_is_taken_and_said(tree):
         "8-25-1280x720": "8-25-1280x720.mp4.wav",
     }
     (note,) = data.notes
-    assert "8-25-1280x720: took the sound in" in note
+    assert "8-25-1280x720: took the audio in" in note
 
 
 def test_unclaimed_audio_is_named_when_audio_is_missing(small_tree):
     sounds(small_tree, {"a": 0.1, "b_left": 0.1, "c": 0.1})
     notes = check_affwild2(small_tree.root).notes
-    assert "2 recordings have no sound (b, d), and 1 sound files are no video's: b_left.wav" in notes
+    assert "2 recordings have no audio (b, d), and 1 audio files are no video's: b_left.wav" in notes
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "an empty file"), (b"no sound", "a file that begins with")])
@@ -532,6 +532,6 @@ def test_unreadable_audio_is_a_problem_and_does_not_count(small_tree, content, w
     (small_tree.root / "audios/b.wav").write_bytes(content)
     report = check_affwild2(small_tree.root)
     (text,) = report.problems
-    assert "b.wav: this sound file can't be read, or holds no sound, and does not count: " in text
+    assert "b.wav: this audio file can't be read, or holds no audio, and does not count: " in text
     assert f"found {words}" in text
     assert report.splits[0].with_sound == 1

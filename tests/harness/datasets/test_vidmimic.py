@@ -151,7 +151,7 @@ def test_columns_in_another_order_are_an_error(mimics):
 
 def test_a_video_in_two_splits_is_an_error(mimics):
     mimics.labels("val", {"00000": ROW})
-    with pytest.raises(DataError, match="a video in both train and val; found 00000"):
+    with pytest.raises(DataError, match="a video is in both train and val; found 00000"):
         open_vidmimic(mimics.root)
 
 

@@ -78,10 +78,10 @@ def test_frames_in_another_order_go_to_their_numbers(tmp_path):
         (["v.mp4:", "  frame_annotation:", "  - [v.mp4/frame-0.jpg]"], r"a\.yml:3:5: a frame of v\.mp4 is no pair"),
         (
             ["v.mp4:", "  frame_annotation:", *["  - [v.mp4/frame-1.jpg, 1]"] * 2],
-            r"a frame of v\.mp4 with two labels; found frame-1\.jpg",
+            r"a frame of v\.mp4 has two labels; found frame-1\.jpg",
         ),
         (["v.mp4:", "  frame_annotation: []", "  global_ah: 3"], r"a\.yml:3:3: the label of v\.mp4; found 3"),
-        (["v.mp4: {frame_annotation: []}"] * 2, r"a\.yml:2:1: a video with two entries; .*line 1"),
+        (["v.mp4: {frame_annotation: []}"] * 2, r"a\.yml:2:1: a video has two entries; .*line 1"),
         (["../v.mp4: {frame_annotation: []}"], r"a\.yml:1:1: this can't be the name of a video"),
         (["v.mp4:", "  x: !!python/name:os.system ''"], r"a\.yml:2:6: .*found !!python/name:os\.system"),
         (

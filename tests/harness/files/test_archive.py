@@ -289,12 +289,12 @@ def test_constant_predictions_are_no_bomb(path):
 
 def test_a_size_that_the_directory_hides_does_not_help(path):
     said = refusal(by_hand(path, [entry(b"a.csv", bytes(96 << 20), size=100)]))
-    assert "a damaged member" in said
+    assert "the member is damaged" in said
 
 
 def test_a_size_that_the_directory_invents_is_noticed(path):
-    assert "a damaged member" in refusal(by_hand(path, [entry(b"a.csv", ROWS, size=len(ROWS) + 1)]))
-    assert "a damaged member" in refusal(by_hand(path, [entry(b"a.csv", ROWS, size=2**32 - 2)]))
+    assert "the member is damaged" in refusal(by_hand(path, [entry(b"a.csv", ROWS, size=len(ROWS) + 1)]))
+    assert "the member is damaged" in refusal(by_hand(path, [entry(b"a.csv", ROWS, size=2**32 - 2)]))
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_members_that_share_their_bytes_are_refused(path):
     packed = len(inner[1])
     outer = (b"a.csv", entry(b"a.csv", b"")[1][:35], {**entry(b"a.csv", b"")[2], "packed": packed, "method": 0})
     by_hand(path, [outer, inner], offsets=[0, 35])
-    assert "a damaged member" in refusal(path)
+    assert "the member is damaged" in refusal(path)
     twice = by_hand(path, [entry(b"a.csv", ROWS), entry(b"b.csv", ROWS)], offsets=[0, 0])
     assert "bytes that belong to another member too" in refusal(twice)
 
@@ -352,10 +352,10 @@ def test_what_stands_before_the_archive_is_refused(path):
     ],
 )
 def test_an_archive_inside_is_refused(path, tmp_path, name, data, kind):
-    assert f"an archive inside the archive; found {kind}" in refusal(write(path, [(name, data)]))
+    assert f"the archive holds another archive; found {kind}" in refusal(write(path, [(name, data)]))
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / name).write_bytes(data)
-    assert f"an archive inside the archive; found {kind}" in refusal(tmp_path / "folder")
+    assert f"the archive holds another archive; found {kind}" in refusal(tmp_path / "folder")
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_a_byte_that_changed_on_the_way_is_noticed(path):
     write(path, [("a.csv", ROWS)], zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"2,1", b"2,0"))
     said = refusal(path)
-    assert "'a.csv': a damaged member" in said
+    assert "'a.csv': the member is damaged" in said
     assert "CRC" in said
 
 

@@ -53,7 +53,7 @@ def test_task_of_videos_needs_no_frames(tmp_path):
     [
         (lambda t: t.drop(index=1), r"video v0: frame 2 is missing; found 3 rows"),
         (lambda t: pd.concat([t, t.iloc[[2]]]), r"video v0: frame 3 is there twice"),
-        (lambda t: t.drop(columns="image_location"), "does not say which rows are which"),
+        (lambda t: t.drop(columns="image_location"), "lacks the columns that identify its rows"),
         (lambda t: t.drop(columns="expression"), "expected one column with the class"),
         (lambda t: t.assign(other=1), "expected one column with the class"),
         (lambda t: t.assign(expression=[None, *t.expression[1:]]), "1 rows without a value"),

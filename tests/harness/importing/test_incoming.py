@@ -199,7 +199,7 @@ def test_other_result_with_same_id_is_refused_without_replace(made, theirs, run)
     moved = other.folder.rename(other.folder.with_name(run.name))
     result = bring(moved)
     assert result.exit_code == 1
-    assert f"{run.name}: a run of this id is here, and is another; found other recipe, files" in result.stderr
+    assert f"{run.name}: a different run with this id is here; found other recipe, files" in result.stderr
     assert "--replace" in result.stderr
     assert digests(Path("submissions/EXPR") / run.name) == kept
     Marks(note="mine", tags=("a",)).write(Path("submissions/EXPR") / run.name)
@@ -404,12 +404,12 @@ WRONG = {
         lambda r: (r / STATISTICS_FILE).write_text('{"headline": {"c": [1, 2], "d": [1]}}'),
         "statistics of the wrong length; found 1 and 2, expected",
     ),
-    "a path": (lambda r: change(r / RUN_FILE, run_id="../../../x"), "may be no folder; found '../../../x'"),
-    "hidden": (lambda r: change(r / RUN_FILE, run_id=".partial-x"), "a run id that may be no folder"),
-    "the folder of failures": (lambda r: change(r / RUN_FILE, run_id="failed"), "a run id that may be no folder"),
+    "a path": (lambda r: change(r / RUN_FILE, run_id="../../../x"), "be the name of a folder; found '../../../x'"),
+    "hidden": (lambda r: change(r / RUN_FILE, run_id=".partial-x"), "the run id can't be the name of"),
+    "the folder of failures": (lambda r: change(r / RUN_FILE, run_id="failed"), "the run id can't be the name of"),
     "a number for an id": (lambda r: change(r / RUN_FILE, run_id=7), "found `int` at $.run_id, expected `str`"),
-    "another id": (lambda r: change(r / RUN_FILE, run_id="the-best"), "the folder is not called as its run is"),
-    "a task that is a path": (lambda r: change(r / RUN_FILE, task="../EXPR"), "a task that has no board"),
+    "another id": (lambda r: change(r / RUN_FILE, run_id="the-best"), "the folder's name differs from the run's id"),
+    "a task that is a path": (lambda r: change(r / RUN_FILE, task="../EXPR"), "the task has no board"),
     "a task that is a list": (lambda r: change(r / RUN_FILE, task=["EXPR"]), "found `array` at $.task, expected `str`"),
     "files that are a number": (lambda r: change(r / RUN_FILE, files=7), "found `int` at $.files, expected `object`"),
     "a digest that is none": (
@@ -460,7 +460,7 @@ WRONG = {
     "a record that is a list": (lambda r: (r / RUN_FILE).write_text("[]"), "not a readable run record"),
     "deep": (lambda r: deep(r, 300), "nested too deeply"),
     "bottomless": (lambda r: deep(r, 200_000), "not a readable run record"),
-    "a broken sweep": (lambda r: (r / "sweep.json").write_text('{"format": 1, "points": [1]}'), "curves that can't be"),
+    "a broken sweep": (lambda r: (r / "sweep.json").write_text('{"format": 1, "points": [1]}'), "the curves can't be"),
     "a broken model": (lambda r: (r / "model/recipe.json").write_text("{"), "not readable as JSON"),
     "a pickle called safetensors": (
         lambda r: (r / "model/stream0/head.safetensors").write_bytes(pickle.dumps(Runs())), "as safetensors"
@@ -613,9 +613,9 @@ def test_a_run_that_is_complete_here_did_not_fail(made, theirs):
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"task": "../EXPR"}, "no task or split"),
-        ({"failure_id": "../../x"}, "not called as its run wants"),
-        ({"name": "expr/other"}, "not called as its run wants"),
+        ({"task": "../EXPR"}, "an unknown task or split"),
+        ({"failure_id": "../../x"}, "file name does not match its run"),
+        ({"name": "expr/other"}, "file name does not match its run"),
         ({"created": "yesterday"}, "found Invalid isoformat string: 'yesterday'"),
         ({"reason": 7}, "found `int` at $.reason, expected `str`"),
         ({"format": 9}, "written by a newer version; found format 9, expected at most 1"),
@@ -704,7 +704,7 @@ def test_a_fault_that_nobody_thought_of_is_that_runs_alone(theirs, run, monkeypa
 
     monkeypatch.setattr("harness.importing.merge.run_problems", fail)
     result = bring(theirs)
-    assert f"{run}: a run that can't be read; found ZeroDivisionError: by no means." in result.stderr
+    assert f"{run}: the run can't be read; found ZeroDivisionError: by no means." in result.stderr
     assert len(here()) == 2
 
 

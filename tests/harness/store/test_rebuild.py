@@ -166,7 +166,7 @@ def test_a_copied_folder_does_not_take_the_runs_place(store, out, copy):
     shutil.copytree(out / "EXPR/run-1", out / copy)
     done = rebuild(store, out)
     assert len(done.left_out) == 1
-    assert "a copy of another run" in done.left_out[0]
+    assert "the folder is a copy of another run" in done.left_out[0]
     assert str(out / copy) in done.left_out[0]
     assert store.folders()["run-1"] == out / "EXPR/run-1"
 

@@ -134,7 +134,7 @@ WRONG = [
 @pytest.mark.parametrize("changes", WRONG, ids=str)
 def test_foreign_content_is_named_with_file_and_not_recorded(store, run_record, tmp_path, changes):
     record = run_record(**{"run_id": "wrong", **changes})
-    with pytest.raises(DataError, match=r"run\.json: a run's record that the store can't take; found "):
+    with pytest.raises(DataError, match=r"run\.json: the store can't take a run's record; found "):
         store.record([(run_record(), tmp_path), (record, tmp_path)])
     assert not store.exists()
 

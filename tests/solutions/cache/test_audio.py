@@ -1,4 +1,4 @@
-"""Features of sound: once a recording, resumable, and stretched to the official frames of each video that shares it."""
+"""Features of audio: once a recording, resumable, and stretched to the official frames of each video that shares it."""
 
 from __future__ import annotations
 
@@ -170,9 +170,9 @@ def test_what_can_not_be_read_is_said_and_the_rest_is_kept(sounds, settings):
     with pytest.raises(DataError) as caught:
         extract(Levels(), sounds, settings)
     message = str(caught.value)
-    assert message.startswith("2 sound files can't be read; features of the other 1 are kept, and the same command ")
-    assert f"{sounds / 'x.wav'}: no .wav file, and no .flac file" in message
-    assert f"{sounds / 'z.wav'}: can't read the sound" in message
+    assert message.startswith("2 audio files can't be read; features of the other 1 are kept, and the same command ")
+    assert f"{sounds / 'x.wav'}: the file is neither .wav nor .flac" in message
+    assert f"{sounds / 'z.wav'}: can't read the audio" in message
     assert {Path(name).name for name in digests(settings.cache)} == {"y.json", "y.embeddings.npy"}
     write(sounds / "x.wav")
     write(sounds / "z.wav")
@@ -240,13 +240,13 @@ def test_a_video_without_sound_has_no_rows_and_a_note_says_so(sounds, source):
     split = source.features("wav2vec2", data, "train")
     silent = split.of(data.videos("train")[-1])
     assert (silent.values.shape, silent.values.dtype, silent.frames.shape) == ((0, 3), np.float16, (0,))
-    assert "wav2vec2: no sound for silent" in split.notes
+    assert "wav2vec2: no audio for silent" in split.notes
 
 
 def test_sound_of_two_faces_that_does_not_fit_is_noted_once(sounds, source):
     notes = source.features("wav2vec2", opened(sounds), "train").notes
     assert "wav2vec2: 1 recording out of step with the video's frames, the first: " in notes[1]
-    assert "the sound of x_left and x_right is longer than their frames; found 5.00 s of sound" in notes[1]
+    assert "the audio of x_left and x_right is longer than their frames; found 5.00 s of audio" in notes[1]
 
 
 def test_a_data_set_without_any_sound_says_where_it_belongs(tmp_path, source):

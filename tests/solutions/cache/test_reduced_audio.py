@@ -122,7 +122,7 @@ def test_damaged_clips_are_named_and_the_others_kept(clips: Dataset, settings: S
     (clips.root / "audio" / "00007.flac").write_bytes(b"")
     with pytest.raises(DataError) as caught:
         extract_audio_features(ReducedAudioEncoder(Levels()), clips, ["train"], settings)
-    assert "2 sound files can't be read; features of the other 8 are kept" in str(caught.value)
+    assert "2 audio files can't be read; features of the other 8 are kept" in str(caught.value)
     assert {"00003.mp3", "00007.flac"} == {name for name in ("00003.mp3", "00007.flac") if name in str(caught.value)}
     broken.write_bytes(content)
     clips.videos("train")[7].audio.unlink()

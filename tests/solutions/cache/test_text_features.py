@@ -179,10 +179,13 @@ def test_table_of_words_is_read_as_it_is(tmp_path: Path) -> None:
         ("", r"words\.csv:1:1: not a table of transcripts"),
         ("Video,text\n0,x\n", r"not a table of transcripts; found 'Video,text'"),
         ("Filename,name,text\n0,0,x\n", r"not a table of transcripts; found 'Filename,name,text'"),
-        ("name,text\n0,one, two\n", r"words\.csv:2: a row of transcripts; found 3 fields, expected 2"),
-        ("name,text\n0\n", r"words\.csv:2: a row of transcripts; found 1 fields"),
+        (
+            "name,text\n0,one, two\n",
+            r"words\.csv:2: a row does not have the header's fields; found 3 fields, expected 2",
+        ),
+        ("name,text\n0\n", r"words\.csv:2: a row does not have the header's fields; found 1 fields"),
         ("name,text\n,x\n", r"words\.csv:2: this can't be the name of a video"),
-        ("name,text\n0,x\n0,y\n", r"words\.csv:3: a video with two transcripts; found 0"),
+        ("name,text\n0,x\n0,y\n", r"words\.csv:3: a video has two transcripts; found 0"),
         ('name,text\n0,"x\n', "not a table of transcripts"),
     ],
 )
@@ -246,7 +249,7 @@ def test_numbers_of_a_table_get_their_zeros_with_a_note(run, tmp_path: Path) -> 
     assert "4 names lack leading zeros, such as 0, taken for 00000" in result.output
     (tmp_path / "words.csv").write_text("name,text\n1,x\n00001,y\n")
     result = run(small, "--transcripts", str(tmp_path / "words.csv"), "--again")
-    assert "a video with two transcripts; found 1 and 00001" in str(result.exception)
+    assert "a video has two transcripts; found 1 and 00001" in str(result.exception)
 
 
 def test_organisers_words_stay(run, tmp_path: Path) -> None:

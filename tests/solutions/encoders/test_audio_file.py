@@ -157,11 +157,11 @@ def complaint(path: Path) -> str:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "no .wav file, and no .flac file; found an empty file"),
-        (b"ID3\x04" + bytes(100), "no .wav file, and no .flac file; found a file that begins with b'ID3"),
-        (b"RIFF\0\0\0\0AVI ", "no .wav file"),
-        (riff((b"fmt ", form())), "without sound; found no data chunk"),
-        (riff((b"fmt ", form()), (b"data", b"")), "without sound; found 0 samples"),
+        (b"", "the file is neither .wav nor .flac; found an empty file"),
+        (b"ID3\x04" + bytes(100), "the file is neither .wav nor .flac; found a file that begins with b'ID3"),
+        (b"RIFF\0\0\0\0AVI ", "neither .wav nor .flac"),
+        (riff((b"fmt ", form())), "holds no audio; found no data chunk"),
+        (riff((b"fmt ", form()), (b"data", b"")), "holds no audio; found 0 samples"),
         (riff((b"data", b"1234")), "does not say its format"),
         (riff((b"fmt ", form()[:10]), (b"data", b"1234")), "does not say its format"),
         (riff((b"fmt ", form(85, bits=0)), (b"data", b"1234")), "damaged or was cut short; found Error in WAV"),
@@ -169,8 +169,11 @@ def complaint(path: Path) -> str:
         (riff((b"fmt ", form(0x7777)), (b"data", b"1234")), "damaged or was cut short; found Error in WAV"),
         (riff((b"fmt ", form(1, bits=12)), (b"data", b"1234")), "found 2 samples, expected 4, as its header says"),
         (riff((b"fmt ", form()[:12] + b"\x07\0\x10\0"), (b"data", b"1234")), "found 2 samples, expected 0, as its"),
-        (riff((b"fmt ", form(channels=0)), (b"data", b"1234")), "header makes no sense; found 0 channels"),
-        (riff((b"fmt ", form(rate=0)), (b"data", b"1234")), "header makes no sense"),
+        (
+            riff((b"fmt ", form(channels=0)), (b"data", b"1234")),
+            "header of the audio file makes no sense; found 0 channels",
+        ),
+        (riff((b"fmt ", form(rate=0)), (b"data", b"1234")), "header of the audio file makes no sense"),
         (riff((b"fmt ", form()), (b"data", b"1234" * 9))[:-10], "cut short; found 13 samples, expected 18, as its"),
     ],
 )
@@ -185,7 +188,7 @@ def test_what_can_not_be_read_is_said_and_what_to_do(tmp_path, content, says):
 @pytest.mark.parametrize(("kind", "found"), [("MS_ADPCM", "Microsoft ADPCM"), ("IMA_ADPCM", "IMA ADPCM")])
 def test_forms_with_a_loss_are_named(tmp_path, kind, found):
     soundfile.write(tmp_path / "a.wav", tone(40_000), SAMPLE_RATE, kind, format="WAV")
-    assert f"in a form that can't be read; found {found}, expected PCM" in complaint(tmp_path / "a.wav")
+    assert f"has a form that can't be read; found {found}, expected PCM" in complaint(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("metadata", [b"", b"LIST"])
@@ -207,7 +210,7 @@ def test_flac_that_was_cut_short_is_said(tmp_path, left):
     path = written(tmp_path / "a.flac", tone(5 * SAMPLE_RATE), "FLAC 16 bits")
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * left)])
-    assert "a sound file that is damaged or was cut short; found" in complaint(path)
+    assert "the audio file is damaged or was cut short; found" in complaint(path)
 
 
 def test_flac_with_one_wrong_bit_is_said(tmp_path):
@@ -215,7 +218,7 @@ def test_flac_with_one_wrong_bit_is_said(tmp_path):
     content = path.read_bytes()
     for at in np.random.default_rng(0).integers(10_000, len(content) - 10, 20):
         path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
-        assert "a sound file that is damaged or was cut short; found" in complaint(path)
+        assert "the audio file is damaged or was cut short; found" in complaint(path)
 
 
 def test_flac_that_does_not_say_how_long_it_is_is_refused(tmp_path):
@@ -226,7 +229,7 @@ def test_flac_that_does_not_say_how_long_it_is_is_refused(tmp_path):
     content[22:26] = bytes(4)
     path.write_bytes(content)
     message = complaint(path)
-    assert "header makes no sense; found 1 channels, 16000 Hz" in message
+    assert "header of the audio file makes no sense; found 1 channels, 16000 Hz" in message
     assert "expected at most 86,400 s. Make it from the video: ffmpeg -i VIDEO" in message
 
 
@@ -244,8 +247,8 @@ def test_samples_are_those_of_earlier_versions_to_the_bit(tmp_path, kind, channe
 
 
 def test_a_file_that_is_gone_or_a_folder_is_said(tmp_path):
-    assert "can't read the sound; found No such file" in complaint(tmp_path / "gone.wav")
-    assert "can't read the sound; found Is a directory" in complaint(tmp_path)
+    assert "can't read the audio; found No such file" in complaint(tmp_path / "gone.wav")
+    assert "can't read the audio; found Is a directory" in complaint(tmp_path)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

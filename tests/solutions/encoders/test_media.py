@@ -240,7 +240,7 @@ def test_video_file_without_audio_is_named(tmp_path: Path) -> None:
         images = container.add_stream("mpeg4", rate=10, width=32, height=32, pix_fmt="yuv420p")
         container.mux(images.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
         container.mux(images.encode(None))
-    with pytest.raises(NoAudioError, match=r"mute\.mp4: a video file without audio; found video"):
+    with pytest.raises(NoAudioError, match=r"mute\.mp4: the video file has no audio; found video"):
         open_media(tmp_path / "mute.mp4")
 
 

@@ -1,4 +1,4 @@
-"""Rows of sound at frames: the authors' positions on the official count, exact at both ends."""
+"""Rows of audio at frames: the authors' positions on the official count, exact at both ends."""
 
 from __future__ import annotations
 
