@@ -70,11 +70,12 @@ def serve(
     query_seconds: float,
     clients: int,
 ) -> None:
-    """Keep the results store open for a team: everyone records into it and reads it, at the same time.
+    """Serve the results store to a team.
 
-    Whoever has the token can read and change all of the store, and no other file of this machine. Runs stay whole in
-    their makers' folders: `abaw sync` records them again. Who takes more memory, time or sessions than allowed has the
-    server start again, within seconds. Needs the extra `team`. Ctrl-C stops it.
+    All members can record and read at the same time. A user with the token can read and change the whole store, but no
+    other file of this machine. Runs stay complete in their makers' folders: `abaw sync` records them again. The server
+    starts again, within seconds, when a client exceeds a limit on memory, time or sessions. The extra `team` is needed.
+    Ctrl-C stops the server.
 
     \b
     Example: abaw store serve --store /srv/abaw/results.duckdb
@@ -93,10 +94,10 @@ def serve(
             "trust, give --open-to-network"
         )
         raise UsageError(f"other machines could reach {host}", do=do)
-    address, own = StoreAddress(host, port, tls=False), path.with_name(f"{path.name}.token")
+    address, new_token_file = StoreAddress(host, port, tls=False), path.with_name(f"{path.name}.token")
     token = given_token(token_file)
     if token is None:
-        token, token_file = make_token(own), own
+        token, token_file = make_token(new_token_file), new_token_file
     limits = Limits((memory or usual_memory()) << 20, query_seconds, clients)
 
     def serve_here(reports: Reports) -> None:
@@ -127,7 +128,7 @@ def _waited(stop: int, seconds: float) -> bool:
 
 @contextlib.contextmanager
 def told_to_stop() -> Iterator[int]:
-    """Yield a descriptor that is readable after Ctrl-C or a polite kill, neither of which ends the process by itself.
+    """Yield a descriptor that becomes readable on Ctrl-C or SIGTERM, which no longer end the process by themselves.
 
     A signal leaves a byte in a socket, so that even a signal just before a wait ends the wait.
     """
@@ -145,7 +146,7 @@ def told_to_stop() -> Iterator[int]:
 
 
 def _tell(address: StoreAddress, token_file: Path | None) -> None:
-    """What to set where, to use the store."""
+    """Print the settings with which this and other machines use the store."""
     token = f"export {TOKEN_FILE}={shlex.quote(str(token_file.resolve()))}" if token_file else f"export {TOKEN}=…"
     near, far = address, replace(address, host=socket.gethostname())
     if address.host in _ALL:
