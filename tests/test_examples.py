@@ -17,14 +17,16 @@ NOTEBOOK = EXAMPLES / "frames_to_submission.ipynb"
 CELLS = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
 
 
-def test_validate_file_lists_both_damages(capsys):
+def test_validate_file_lists_both_damages(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     runpy.run_path(str(EXAMPLES / "validate_file.py"))
     first, second, *problems = capsys.readouterr().out.splitlines()
     assert "without errors, 7 rows, 2 videos" in first
     assert second == "damaged: valid is False"
-    assert [line.split(": ")[0] for line in problems] == ["damaged.txt:3:18", "damaged.txt:8:1"]
+    assert [line.split(": ")[0].rpartition("/")[2] for line in problems] == ["damaged.txt:3:18", "damaged.txt:8:1"]
     assert "[range]" in problems[0]
     assert "[missing]" in problems[1]
+    assert not any(tmp_path.iterdir()), "files of the user are left alone"
 
 
 def test_score_arrays_equals_scikit_learn():
