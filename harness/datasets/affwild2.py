@@ -137,8 +137,8 @@ def find_layout(root: Path) -> Layout:
                 found=contents_of(root),
                 expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
                 "'Training/annotations'; of Hume-Vidmimic2, 'train_split.csv'; of BAH, 'annotation.yml' or 'split')",
-                do="Give the folder above it; for video files alone: abaw data align ROOT; `abaw data synth OUT` makes a "
-                "small data set to look at",
+                do="Give the folder above it; for video files alone: abaw data align ROOT; `abaw data synth OUT` makes "
+                "a small data set to look at",
             )
     return layout
 
