@@ -100,7 +100,7 @@ def test_one_picture_alone_does_not_tell(tiny_dvd_once):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"frames": 19}, "too few frames .* found 19, expected at least 20"),
+        ({"frames": 19}, "more frames per video.* found 19, expected at least 20"),
         ({"videos": {}}, "a data set needs videos"),
         ({"seed": -1}, "a seed can't be negative"),
     ],

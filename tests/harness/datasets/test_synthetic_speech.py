@@ -220,8 +220,8 @@ def test_the_words_tell_videos_and_stretches(doubts):
 @pytest.mark.parametrize(
     ("layout", "options", "message"),
     [
-        ("vidmimic", {"frames": 19}, "too few frames .* found 19, expected at least 20"),
-        ("bah", {"frames": 23}, "too few frames .* found 23, expected at least 24"),
+        ("vidmimic", {"frames": 19}, "more frames per video.* found 19, expected at least 20"),
+        ("bah", {"frames": 23}, "more frames per video.* found 23, expected at least 24"),
         ("bah", {"edition": 9}, "BAH has no such edition; found 9, expected 8 or 10 or 11"),
         ("vidmimic", {"videos": {}}, "a data set needs videos"),
     ],
