@@ -147,7 +147,7 @@ def test_streams_without_a_blend_are_refused():
         (lambda s: replace(s, classifier=None), "the confidence filter needs the classifier's probabilities"),
         (lambda s: replace(s, classifier=s.classifier[:-1]), "classifier does not hold the scores of these videos"),
         (lambda s: replace(s, streams=[s.streams[0], s.streams[1][0]]), "stream 2 does not hold"),
-        (lambda s: replace(s, streams=[s.streams[0], s.streams[1][:0]]), "stream 2 does not hold"),
+        (lambda s: replace(s, streams=[s.streams[0], s.streams[1][:0]]), "stream 2 holds no scores"),
         (lambda s: replace(s, lengths=s.lengths + 1), "stream 1 does not hold"),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_file_that_is_refused_leaves_nothing(tmp_path, settings, content):
 def test_a_kill_between_the_two_files_is_noticed_and_healed(checkpoint, other, settings, monkeypatch):
     import_weights(NAME, checkpoint[0], settings)
 
-    def killed(*_):
+    def killed(*_, **_options):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
