@@ -256,7 +256,9 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path
 @click.option("--edition", type=click.Choice(_BAH_EDITIONS), help="Layout of BAH to write.  [default: 8]")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same files, byte for byte.")
 @click.option("--videos", default=20, show_default=True, type=click.IntRange(min=8), help="Videos in all.")
-@click.option("--frames", default=240, show_default=True, type=click.IntRange(min=80), help="Mean frames a video.")
+@click.option(
+    "--frames", default=240, show_default=True, type=click.IntRange(min=80), help="Mean number of frames per video."
+)
 def synth(out: Path, layout: str, edition: str | None, seed: int, videos: int, frames: int) -> None:
     """Draw a small data set of procedural people.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--split", help="val or test.  [default: val, if there are entries]")
 @click.option("--data-set", help="Name of the data set, as the page shows it.  [default: the newest run's]")
 @click.option("--labels", help="Version of the labels, as the page shows it.  [default: the newest run's]")
-@click.option("--each-seed", is_flag=True, help="A row each seed, not one for all of a setup.")
+@click.option("--each-seed", is_flag=True, help="One row per seed, in place of one per setup.")
 @click.option("--reference", is_flag=True, help="The published results on other data, which the page lists apart.")
 @click.option("--kind", multiple=True, help="run, paper, baseline or leaderboard. This and the next: repeat for more.")
 @click.option("--encoder", multiple=True, help="Runs with this encoder; published results stay.")

@@ -296,7 +296,7 @@ def _from_npy(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         return values, np.arange(1, len(values) + 1)
     frames = map_array(numbers, do=_AGAIN)
     if frames.shape != (len(values),) or frames.dtype.kind not in "iu":
-        actual, expected = f"{frames.dtype} {frames.shape}", f"integer ({len(values)},), a number a row of {path.name}"
+        actual, expected = f"{frames.dtype} {frames.shape}", f"integer ({len(values)},), one per row of {path.name}"
         raise DataError("frame numbers of the wrong shape or type", where=numbers, found=actual, expected=expected)
     return values, frames.astype(np.int64)
 

@@ -51,7 +51,7 @@ DESCRIPTIONS = {
     },
     "sentences": "text: universal sentence encoder, 16 languages, 512 columns (extra: text; no download)",
     "stat:<encoder>": "mean, standard deviation, minimum and maximum of an encoder's rows: one row per video",
-    "precomputed:<name>": "features of your own: <cache>/precomputed/<name>/<video>.npy or .csv, a row a frame",
+    "precomputed:<name>": "features of your own: <cache>/precomputed/<name>/<video>.npy or .csv, one row per frame",
 }
 
 

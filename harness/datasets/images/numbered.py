@@ -165,7 +165,7 @@ def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | 
         frames = _frames_by(numbering, frames, [row[1] for row in rows], folder, noun, notes)
     if len(frames) and frames[0] < 1:
         raise DataError(
-            f"{noun}s must be numbered from 1, one file a frame",
+            f"{noun}s must be numbered from 1, one file per frame",
             where=folder,
             found=f"{rows[0][1]} to {rows[-1][1]}, {len(rows)} files",
             do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
@@ -182,7 +182,7 @@ def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | 
     if (np.diff(frames) == 0).any():
         at = int(np.flatnonzero(np.diff(frames) == 0)[0])
         raise DataError(
-            f"{noun}s must be numbered from 1, one file a frame",
+            f"{noun}s must be numbered from 1, one file per frame",
             where=folder,
             found=f"{rows[at][1]} and {rows[at + 1][1]}",
             do="Remove or rename the wrong one",

@@ -66,7 +66,7 @@ def test_two_crops_of_one_frame_are_named(tree):
 
 
 def test_frame_zero_is_named(tree):
-    with pytest.raises(DataError, match=r"crops must be numbered from 1, one file a frame; found 00000\.jpg"):
+    with pytest.raises(DataError, match=r"crops must be numbered from 1, one file per frame; found 00000\.jpg"):
         list_images(tree.crops("a", [0, 1]))
 
 

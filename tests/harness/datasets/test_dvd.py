@@ -179,7 +179,7 @@ def test_pictures_are_known_by_their_number(scenes, name):
 
 def test_two_pictures_of_one_frame_are_refused(scenes):
     scenes.frames("Validation", "0007", [2], name="{}.png")
-    with pytest.raises(DataError, match=r"one file a frame; found 00002\.jpg and 2\.png"):
+    with pytest.raises(DataError, match=r"one file per frame; found 00002\.jpg and 2\.png"):
         _ = open_dvd(scenes.root).videos("val")[0].images.frames
 
 

@@ -1,4 +1,4 @@
-"""Every backbone gives a row a frame, from its published weights, which are constructed here, or from random ones."""
+"""Every backbone gives one row per frame, from its published weights, constructed here, or from random ones."""
 
 from __future__ import annotations
 
