@@ -78,8 +78,8 @@ def test_align_beside_a_plain_pass(folder, tmp_path, beside):
     encoders, caches = audio_rows(), (tmp_path / str(k) for k in itertools.count())
 
     def align() -> list[int]:
-        counts._remembered.clear()
-        streams._remembered.clear()
+        counts._READINGS.memory.clear()
+        streams._READINGS.memory.clear()
         return [video.frames for video in align_data(folder, encoders=encoders, cache=next(caches)).videos]
 
     def same(theirs: list[int], ours: list[int]) -> None:

@@ -65,7 +65,6 @@ class FileStreams:
 
 
 _READINGS = ReadingCache("streams", FileStreams, FORMAT, "can't be opened as a video file")
-_remembered: dict[str, FileStreams] = {}
 
 
 def stream_reader() -> str:
@@ -95,12 +94,10 @@ def read_streams(path: Path, cache: Path | None = None) -> FileStreams:
     """
     reader = stream_reader()
     key = _READINGS.key(path, reader)
-    known = _remembered.get(key)
-    stored = _READINGS.find(path, key, cache) if cache is not None and known is None else None
-    streams = known or stored or _read(path)
-    if cache is not None and stored is None and (known is None or not _READINGS.place(path, key, cache).is_file()):
+    streams = _READINGS.recall(path, key, cache, reader)
+    if streams is None:
+        streams = _read(path)
         _READINGS.keep(path, key, cache, reader, streams)
-    _remembered[key] = streams
     return streams
 
 

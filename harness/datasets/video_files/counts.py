@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +36,6 @@ FOLDER = "films"
 _MOST_FRAMES = 10_000_000  # a header that claims more holds a bad estimate instead of a count
 _TRIES = 64  # to go on reading after the decoder's first refusal
 _MOST_RATE, _MOST_TURN = 1e6, 1e4  # frames per second, and degrees, that a header may claim
-
-_remembered: dict[str, FilmReading] = {}
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,11 @@ class FilmReading:
         return self.times is not None or not self.frames
 
 
-_READINGS = ReadingCache(FOLDER, FilmReading, FORMAT, "can't be opened as a film")
+def _has_all_times(reading: FilmReading) -> bool:
+    return reading.times is None or reading.times.frames == reading.frames
+
+
+_READINGS = ReadingCache(FOLDER, FilmReading, FORMAT, "can't be opened as a film", _has_all_times)
 
 
 def count_film(path: Path, cache: Path | None = None, *, threads: int | None = None) -> FilmCount:
@@ -112,12 +114,7 @@ def count_film(path: Path, cache: Path | None = None, *, threads: int | None = N
     Raises:
         DataError: the file is missing, or OpenCV can't open it.
     """
-    key = _READINGS.key(path, decoder())
-    known = _recalled(path, key, cache)
-    if known is None:
-        known = _counted(path, threads)
-        _keep(path, key, known, cache)
-    return known.count
+    return _reading(path, cache, threads, lambda reading: True).count
 
 
 def read_film(path: Path, cache: Path | None = None, *, threads: int | None = None) -> FilmReading:
@@ -131,11 +128,18 @@ def read_film(path: Path, cache: Path | None = None, *, threads: int | None = No
     Raises:
         DataError: the file is missing, or OpenCV can't open it.
     """
+    return _reading(path, cache, threads, lambda reading: reading.has_times)
+
+
+def _reading(
+    path: Path, cache: Path | None, threads: int | None, suffices: Callable[[FilmReading], bool]
+) -> FilmReading:
+    """Return the stored results of decoding a file where they suffice, or else those of decoding it now."""
     key = _READINGS.key(path, decoder())
-    known = _recalled(path, key, cache)
-    if known is None or not known.has_times:
+    known = _READINGS.recall(path, key, cache, decoder())
+    if known is None or not suffices(known):
         known = _counted(path, threads)
-        _keep(path, key, known, cache)
+        _READINGS.keep(path, key, cache, decoder(), known)
     return known
 
 
@@ -175,13 +179,13 @@ def learn_count(path: Path, frames: int, cache: Path | None = None, *, milliseco
         DataError: the file is gone.
     """
     key = _READINGS.key(path, decoder())
-    known = _recalled(path, key, cache)
+    known = _READINGS.recall(path, key, cache, decoder())
     if known is None or known.frames != frames:
         known = _described(path, frames, milliseconds, _header_of(path), stopped=False)
         count = known.count
         if count.packets != frames and count.shown != frames:  # may be damaged, which only decoding again can tell
             known = _counted(path, None)
-        _keep(path, key, known, cache)
+        _READINGS.keep(path, key, cache, decoder(), known)
     return known.count
 
 
@@ -288,24 +292,6 @@ def _described(
 def _is_known(path: Path, cache: Path | None) -> bool:
     """Return True where a count is stored, and for an unreadable file, which can't be counted."""
     try:
-        return _recalled(path, _READINGS.key(path, decoder()), cache) is not None
+        return _READINGS.recall(path, _READINGS.key(path, decoder()), cache, decoder()) is not None
     except DataError:
         return True
-
-
-def _recalled(path: Path, key: str, cache: Path | None) -> FilmReading | None:
-    if key in _remembered:
-        if cache is not None and not _READINGS.place(path, key, cache).is_file():
-            _keep(path, key, _remembered[key], cache)
-        return _remembered[key]
-    known = _READINGS.find(path, key, cache) if cache is not None else None
-    if known is None or (known.times is not None and known.times.frames != known.frames):
-        return None
-    _remembered[key] = known
-    return known
-
-
-def _keep(path: Path, key: str, reading: FilmReading, cache: Path | None) -> None:
-    _remembered[key] = reading
-    if cache is not None:
-        _READINGS.keep(path, key, cache, decoder(), reading)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar
 
@@ -42,12 +43,16 @@ class ReadingCache(Generic[T]):
         kind: dataclass of one result.
         format: version, raised whenever the meaning of a number changes, so that older entries are made again.
         what: words for a file that can't be read.
+        is_whole: returns False for a stored result that contradicts itself, so that the file is read again.
+        memory: results by key that this process has read or stored.
     """
 
     folder: str
     kind: type[T]
     format: int
     what: str
+    is_whole: Callable[[T], bool] = lambda reading: True
+    memory: dict[str, T] = field(default_factory=dict, repr=False, compare=False)
 
     def key(self, path: Path, reader: str) -> str:
         """Return a hash of the file's name, size, time and both ends, and of its reader.
@@ -77,8 +82,35 @@ class ReadingCache(Generic[T]):
         """Return the path of an entry."""
         return cache / self.folder / f"{path.stem[:50]}-{key[:16]}.json"
 
-    def find(self, path: Path, key: str, cache: Path) -> T | None:
-        """Return the result for a file; ``None`` where it is missing or damaged."""
+    def recall(self, path: Path, key: str, cache: Path | None, reader: str) -> T | None:
+        """Return the result for a file from memory or the cache, ``None`` where it is missing or damaged.
+
+        A result in memory that the cache lacks is stored there.
+
+        Args:
+            path: the file.
+            key: of :meth:`key`.
+            cache: folder of all caches; ``None`` for this process alone.
+            reader: name and version of the reader.
+        """
+        known = self.memory.get(key)
+        if known is not None:
+            if cache is not None and not self.place(path, key, cache).is_file():
+                self._store(path, key, cache, reader, known)
+            return known
+        stored = self._find(path, key, cache) if cache is not None else None
+        if stored is None or not self.is_whole(stored):
+            return None
+        self.memory[key] = stored
+        return stored
+
+    def keep(self, path: Path, key: str, cache: Path | None, reader: str, reading: T) -> None:
+        """Keep a result in memory, and in the cache where its folder is known; see :meth:`recall`."""
+        self.memory[key] = reading
+        if cache is not None:
+            self._store(path, key, cache, reader, reading)
+
+    def _find(self, path: Path, key: str, cache: Path) -> T | None:
         try:
             entry = self._document.read(self.place(path, key, cache))
             if entry["key"] != key or entry["digest"] != _digest(entry["reading"]):
@@ -87,7 +119,7 @@ class ReadingCache(Generic[T]):
         except (DataError, ValueError):
             return None
 
-    def keep(self, path: Path, key: str, cache: Path, reader: str, reading: T) -> None:
+    def _store(self, path: Path, key: str, cache: Path, reader: str, reading: T) -> None:
         """Store a result; a read-only cache, such as a shared one, is left as it is."""
         content: dict[str, Any] = asdict(reading)  # type: ignore[call-overload]
         plain = msgspec.to_builtins(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,8 @@ GOLDEN = REPOSITORY / "tests" / "harness" / "golden" / "films"
 @pytest.fixture(autouse=True)
 def _no_memory(monkeypatch):
     """Nothing is remembered from other tests but what lies on disk."""
-    monkeypatch.setattr(counts, "_remembered", {})
-    monkeypatch.setattr(streams, "_remembered", {})
+    monkeypatch.setattr(counts, "_READINGS", replace(counts._READINGS, memory={}))
+    monkeypatch.setattr(streams, "_READINGS", replace(streams._READINGS, memory={}))
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_each_file_is_decoded_once_for_all_commands(tmp_path, decodings, listeni
         ("data", "frames", root),
     ):
         for module in (counts, streams):
-            monkeypatch.setattr(module, "_remembered", {})  # as in a new process
+            monkeypatch.setattr(module, "_READINGS", replace(module._READINGS, memory={}))  # as in a new process
         result = run(*arguments)
         assert result.exit_code == 0, result.output
     assert (len(decodings), len(listenings)) == (3, 3)
@@ -155,7 +156,7 @@ def test_frames_that_were_written_need_no_second_decoding(tmp_path, decodings, m
     (tmp_path / "Test/videos").mkdir(parents=True)
     shutil.copy(GOLDEN / "variable_rate.mp4", tmp_path / "Test/videos/a.mp4")
     run("data", "frames", tmp_path)
-    monkeypatch.setattr(counts, "_remembered", {})
+    monkeypatch.setattr(counts, "_READINGS", replace(counts._READINGS, memory={}))
     assert causes(aligned(tmp_path))["a"] == {"variable-rate": -8}
     assert decodings == []
 
@@ -193,7 +194,7 @@ def test_a_damaged_entry_of_the_cache_is_never_trusted(tmp_path, monkeypatch, ki
     assert damaged != text
     entry.write_text(damaged)
     for module in (counts, streams):
-        monkeypatch.setattr(module, "_remembered", {})
+        monkeypatch.setattr(module, "_READINGS", replace(module._READINGS, memory={}))
     assert aligned(folder, "--cache", cache) == right
     assert entry.read_text() == text or change == "newer"
 

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ LENGTHS = {Path(name).stem: len(numbers) for name, (numbers, *_) in FILMS.items(
 @pytest.fixture(autouse=True)
 def _no_memory(monkeypatch):
     """Nothing is remembered from other tests but what lies on disk."""
-    monkeypatch.setattr(film_counts, "_remembered", {})
+    monkeypatch.setattr(film_counts, "_READINGS", replace(film_counts._READINGS, memory={}))
 
 
 @pytest.fixture
@@ -215,7 +216,7 @@ def test_commands_share_one_count_per_film(root, tmp_path, alternating, decoding
         ("submit", "vd/alternating", "--data", root, "--device", "cpu"),
         ("data", "frames", root),
     ):
-        monkeypatch.setattr(film_counts, "_remembered", {})  # as in a new process
+        monkeypatch.setattr(film_counts, "_READINGS", replace(film_counts._READINGS, memory={}))  # as in a new process
         run(*arguments)
     assert len(decodings) == 14
 
@@ -269,10 +270,10 @@ def test_a_spoilt_count_on_disk_is_made_again(tmp_path, decodings, monkeypatch, 
     path = write_film(tmp_path / "a.mp4", 12)
     count_film(path, tmp_path / "cache")
     next((tmp_path / "cache" / "films").iterdir()).write_text(content)
-    monkeypatch.setattr(film_counts, "_remembered", {})
+    monkeypatch.setattr(film_counts, "_READINGS", replace(film_counts._READINGS, memory={}))
     assert count_film(path, tmp_path / "cache").frames == 12
     assert len(decodings) == 2
-    monkeypatch.setattr(film_counts, "_remembered", {})
+    monkeypatch.setattr(film_counts, "_READINGS", replace(film_counts._READINGS, memory={}))
     count_film(path, tmp_path / "cache")
     assert len(decodings) == 2
 
