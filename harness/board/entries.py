@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.board.rankings import Ranking, beside_published, listed_with, named, of_board, rankings
-from harness.datasets.identity import PUBLISHED_ON, SYNTHETIC
+from harness.datasets.identity import PUBLISHED_ON, is_synthetic
 from harness.records.run import splits_in
 from harness.tasks import TASKS, Task
 
@@ -74,7 +74,7 @@ class View:
     @property
     def drawn(self) -> bool:
         """True for synthetic images, by the name that ``abaw data synth`` gives its data set."""
-        return self.data_name.startswith(SYNTHETIC)
+        return is_synthetic(self.data_name)
 
 
 @dataclass(frozen=True)

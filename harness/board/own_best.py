@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.datasets.identity import SYNTHETIC
+from harness.datasets.identity import is_synthetic
 from harness.store.sql import has_seen_val
 from harness.store.store import Store
 
@@ -27,7 +27,7 @@ class OwnBest:
     @property
     def drawn(self) -> bool:
         """True where a program drew the data: the score says nothing of real data."""
-        return self.data_name.startswith(SYNTHETIC)
+        return is_synthetic(self.data_name)
 
 
 def own_best(store: Store) -> dict[str, OwnBest]:

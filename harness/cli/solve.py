@@ -184,7 +184,10 @@ def _run(
     given_text = {key: str(value) for key, value in options.items() if value is not None}
     numbers = range(seed, seed + seeds)
     if dry_run:
-        outlooks = [outlook_of(entry, data, split, settings, seed=number, fresh=fresh) for number in numbers]
+        outlooks: list[Outlook] = []
+        for number in numbers:
+            alike = outlooks[-1] if outlooks else None
+            outlooks.append(outlook_of(entry, data, split, settings, seed=number, fresh=fresh, alike=alike))
         _show_outlooks(outlooks, as_json)
         return
     both = split == "test" and entry.trained_on == ON_BOTH

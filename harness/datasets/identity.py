@@ -93,6 +93,16 @@ def affwild2_frame_counts() -> Mapping[str, int]:
     return {row["base_video"]: int(row["cap_frames"]) for row in affwild2_table() if row["cap_frames"]}
 
 
+def is_synthetic(name: str) -> bool:
+    """Return True for the name of a data set that a program drew.
+
+    Example:
+        >>> is_synthetic("abaw-synth"), is_synthetic("Aff-Wild2")
+        (True, False)
+    """
+    return name.startswith(SYNTHETIC)
+
+
 def remark_on_data(name: str, task: str) -> str:
     """Return the remark that a score on this data must carry; empty for a task's whole published data set.
 
@@ -105,7 +115,7 @@ def remark_on_data(name: str, task: str) -> str:
     real = PUBLISHED_ON.get(task, "the task's data set")
     if name == real:
         return ""
-    if name.startswith(SYNTHETIC):
+    if is_synthetic(name):
         return "synthetic data: faces, voices and labels were drawn by a program"
     if name.startswith(f"{real}, "):
         return f"a part of {real}: scores on the whole stand apart"

@@ -35,10 +35,13 @@ def planned_runs(
         fresh: runs that are there already are made again.
     """
     planned = []
+    known: dict[str, Outlook] = {}
     for entry, seed in runs:
         outlook = None
         with contextlib.suppress(Exception):  # a plug-in may raise anything, and the run tells of it
-            outlook = outlook_of(entry, data, split, settings, seed=seed, fresh=fresh)
+            alike = known.get(entry.name)
+            outlook = outlook_of(entry, data, split, settings, seed=seed, fresh=fresh, alike=alike)
+            known[entry.name] = outlook
         planned.append(PlannedRun(entry, seed, outlook))
     return planned
 

@@ -131,9 +131,26 @@ def stock_text(stock: Stock) -> str:
 
 
 def outlook_of(
-    entry: SolutionEntry, data: Dataset, split: str, settings: Settings, *, seed: int, fresh: bool = False
+    entry: SolutionEntry,
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    *,
+    seed: int,
+    fresh: bool = False,
+    alike: Outlook | None = None,
 ) -> Outlook:
     """Return what a run is about to do. Nothing is encoded, trained or written.
+
+    Args:
+        entry: the solution.
+        data: the data set.
+        split: split that the run predicts.
+        settings: settings of the run.
+        seed: seed of the training.
+        fresh: a finished run is made again.
+        alike: outlook of the same run under another seed; all but the finished run is taken from it, so that cache and
+            store are read once for several seeds.
 
     Raises:
         MissingDependencyError: the solution needs weights or a package.
@@ -143,6 +160,9 @@ def outlook_of(
     settings = replace(settings, device=resolve_device(settings.device))
     solution = entry.create(settings)
     earlier = None if fresh else find_run(solution, entry, data, split, settings, seed=seed)
+    finished = earlier.record.run_id if earlier else ""
+    if alike is not None:
+        return replace(alike, finished=finished)
     stocks = tuple(solution.stocks(data, split)) if isinstance(solution, Stocked) else ()
     rate, rest = _measured(entry, data, split, settings)
     parts = (f"train {entry.head} on {trained_on_for(entry, split)}" if entry.head else "", entry.postprocess)
@@ -151,7 +171,7 @@ def outlook_of(
         device=" ".join(part for part in (settings.device, settings.backend, settings.precision) if part),
         steps=(*(part for part in parts if part), last),
         stocks=stocks,
-        finished=earlier.record.run_id if earlier else "",
+        finished=finished,
         rate=rate,
         rest=rest,
     )

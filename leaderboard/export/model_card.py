@@ -85,7 +85,7 @@ def card(run: PortableRun) -> str:
     record = run.record
     data = ModelCardData(
         model_name=run.title,
-        tags=["abaw", record.task, *(["synthetic-data"] if run.remark.startswith("synthetic") else [])],
+        tags=["abaw", record.task, *(["synthetic-data"] if run.is_synthetic else [])],
         metrics=sorted({row["metric"] for row in record.scores}) or None,
         eval_results=_results(run) or None,
     )

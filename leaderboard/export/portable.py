@@ -51,10 +51,17 @@ class PortableRun:
         return cls(record, folder, "; ".join(filter(None, remarks)))
 
     @property
+    def is_synthetic(self) -> bool:
+        """True where a program drew the data set of the run."""
+        from harness.datasets.identity import is_synthetic
+
+        return is_synthetic(str(self.record.data.get("name", "")))
+
+    @property
     def title(self) -> str:
         """Name of the solution, with its seed and a mark for synthetic data."""
         seed = "" if self.record.seed is None else f", seed {self.record.seed}"
-        synthetic = " (synthetic data)" if self.remark.startswith("synthetic") else ""
+        synthetic = " (synthetic data)" if self.is_synthetic else ""
         return f"{self.record.name}{seed}{synthetic}"
 
     def parameters(self) -> dict[str, str]:

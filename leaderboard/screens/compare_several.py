@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from harness.board.differences import comparable, run_choices
+from harness.board.entries import distinct
 from harness.board.tables.compare import several_table
 from harness.errors import AbawError, DataError
 from harness.metrics.several import SeveralComparisons, compare_several, numbers_of
@@ -100,12 +101,8 @@ def _compared(
         if stored is None:
             raise DataError("a run is missing from the store", where=run_id, do="Take it out of the list")
         records[run_id] = stored[0]
-    names = {
-        run_id: f"{record.name}{'' if record.seed is None else f', seed {record.seed}'}"
-        for run_id, record in records.items()
-    }
-    alike = [name for name in names.values() if list(names.values()).count(name) > 1]
-    names = {key: f"{name} · {key[-8:]}" if name in alike else name for key, name in names.items()}
+    titles = [f"{record.name}{'' if record.seed is None else f', seed {record.seed}'}" for record in records.values()]
+    names = dict(zip(records, distinct(titles, list(records)), strict=True))
     others = {names[run_id]: records[run_id].scored() for run_id in run_ids}
     return compare_several(records[base].scored(), others, name=names[base], skip=True)
 

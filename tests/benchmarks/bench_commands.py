@@ -34,6 +34,14 @@ def drawn(task, n, rng):
     return labels, decisions
 
 
+def write_labels(folder, task, labels):
+    """Write a label file per video, as the organisers' annotations are."""
+    folder.mkdir()
+    for video, values in labels.items():
+        rows = [",".join(f"{v:g}" for v in np.atleast_1d(row)) for row in values]
+        (folder / f"{video}.txt").write_text("\n".join([task.header, *rows, ""]))
+
+
 @pytest.fixture(scope="module", params=["EXPR", "VA", "AU"])
 def files(request, tmp_path_factory):
     """Task, rows, template, file, the same file out of order, and labels, as large as the real test set."""
@@ -43,10 +51,7 @@ def files(request, tmp_path_factory):
     labels, decisions = {}, {}
     for name, n in frames.items():
         labels[name], decisions[name] = drawn(task, n, rng)
-    (folder / "labels").mkdir()
-    for name, values in labels.items():
-        rows = [",".join(f"{v:g}" for v in np.atleast_1d(row)) for row in values]
-        (folder / "labels" / f"{name}.txt").write_text("\n".join([task.header, *rows, ""]))
+    write_labels(folder / "labels", task, labels)
     write_one_file(folder / "file.txt", task, decisions, list(frames))
     write_one_file(folder / "template.txt", task, {k: np.zeros_like(v) for k, v in decisions.items()}, list(frames))
     header, *rows = (folder / "file.txt").read_text().splitlines()

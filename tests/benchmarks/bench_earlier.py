@@ -21,7 +21,7 @@ import pytest
 from harness.datasets.synthetic import write_affwild2
 from harness.files.one_file import write_one_file
 from harness.tasks import EXPR, TASKS
-from tests.benchmarks.bench_commands import drawn
+from tests.benchmarks.bench_commands import drawn, write_labels
 from tests.benchmarks.drawn import official_frames
 from tests.support.places import REPOSITORY
 
@@ -71,10 +71,7 @@ def test_record_beside_an_earlier_tree(beside, base, run, tmp_path, name):
     labels, decisions = {}, {}
     for video, n in frames.items():
         labels[video], decisions[video] = drawn(task, n, rng)
-    (tmp_path / "labels").mkdir()
-    for video, values in labels.items():
-        lines = [",".join(f"{v:g}" for v in np.atleast_1d(row)) for row in values]
-        (tmp_path / "labels" / f"{video}.txt").write_text("\n".join([task.header, *lines, ""]))
+    write_labels(tmp_path / "labels", task, labels)
     path, numbers = tmp_path / "file.txt", itertools.count()
     write_one_file(path, task, decisions, list(frames))
 
@@ -104,9 +101,7 @@ def test_start_beside_an_earlier_tree(beside, base, run, tmp_path, command):
     path, template = tmp_path / "file.txt", tmp_path / "template.txt"
     write_one_file(path, EXPR, decisions, list(decisions))
     write_one_file(template, EXPR, {name: values * 0 for name, values in decisions.items()}, list(decisions))
-    (tmp_path / "labels").mkdir()
-    for name, values in decisions.items():
-        (tmp_path / "labels" / f"{name}.txt").write_text("\n".join([EXPR.header, *map(str, values.tolist()), ""]))
+    write_labels(tmp_path / "labels", EXPR, decisions)
 
     def made(tree):
         out = tmp_path / f"out of {tree.name}"

@@ -71,9 +71,7 @@ def find_subjects(root: Path, cache: Path | None = None) -> Subjects:
     if root.is_file():
         return Subjects(PLAIN, [_plain(root, root.name)])
     with looking_into(root, "the folder of a data set or of video files"):
-        kinds = [
-            subjects for has_layout, collect in _LAYOUTS if has_layout(root) for subjects in [collect(root, cache)]
-        ]
+        kinds = [collect(root, cache) for has_layout, collect in _LAYOUTS if has_layout(root)]
         if not kinds:
             return _plain_files(root)
     joined = Subjects(" and ".join(dict.fromkeys(subjects.kind for subjects in kinds)))
