@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from harness.board.entries import (
-    RUN,
+    Entries,
+    Entry,
     View,
     data_with_entries,
+    frame_of,
     labels,
-    objects,
     published_entries,
     ranked,
     run_entries,
@@ -28,8 +28,11 @@ from harness.board.rankings import OtherLabels, Ranking, Statistics, other_label
 from harness.board.seeds import by_setup
 from harness.board.twins import ReadContents, joined_twins
 from harness.slots import Sent
-from harness.store.store import Replicates, Store
+from harness.store.store import Replicates, Store, TableRows
 from harness.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _OF_EACH = {
     "macro_f1": "f1", "weighted_f1": "f1", "mean_binary_f1": "f1", "mean_ccc": "ccc", "mean_pearson": "pearson"
@@ -42,11 +45,9 @@ class Board:
 
     Attributes:
         each_seed: whether runs of one setup are an entry each; else they are one, their mean.
-        entries: of runs, and of published results where these are on the same data, or where there are no runs to
-            compare them with; ranked together, best first. Columns are :data:`harness.board.entries.COLUMNS` and
-            ``rank``.
-        reference: published results on other data, ranked by themselves.
-        failures: runs of this task that did not finish, newest first.
+        rows: of runs, and of published results where these are on the same data, or where there are no runs to compare
+            them with; ranked together, best first.
+        reference_rows: published results on other data, ranked by themselves.
         ranking: the labels that the scores are on; ``None`` where no run has a score.
         others: rankings of the same task, split and data set on other labels, whose runs are not listed here.
         elsewhere: how many runs on these very labels each data set of another name has.
@@ -55,13 +56,22 @@ class Board:
 
     view: View
     each_seed: bool
-    entries: pd.DataFrame
-    reference: pd.DataFrame
-    failures: pd.DataFrame
+    rows: tuple[Entry, ...]
+    reference_rows: tuple[Entry, ...]
     ranking: Ranking | None = None
     others: tuple[OtherLabels, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     apart: str = ""
+
+    @property
+    def entries(self) -> pd.DataFrame:
+        """:attr:`rows` as a data frame, see :func:`harness.board.entries.frame_of`."""
+        return frame_of(self.rows)
+
+    @property
+    def reference(self) -> pd.DataFrame:
+        """:attr:`reference_rows` as a data frame."""
+        return frame_of(self.reference_rows)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -77,9 +87,9 @@ class Board:
         return (left_out, self.apart) if self.apart else (left_out,)
 
     @property
-    def runs(self) -> pd.DataFrame:
+    def runs(self) -> tuple[Entry, ...]:
         """Entries that are not published results."""
-        return self.entries[self.entries["kind"] == RUN]
+        return tuple(entry for entry in self.rows if entry.is_run)
 
 
 def load_board(store: Store, view: View, *, each_seed: bool = False, sent: Sequence[Sent] | None = None) -> Board:
@@ -95,9 +105,9 @@ def load_board(store: Store, view: View, *, each_seed: bool = False, sent: Seque
         StoreError: the store can't be read now.
     """
     with store.at_once() as held:
-        runs = held.runs()
+        runs = held.run_rows()
         replicates = held.replicates(ranked_runs(runs, view))
-        contents = runs, held.published(), held.failures(), held.targets()
+        contents = runs, held.published_rows(), held.target_rows()
         reads: dict[str, Any] = {"read_statistics": held.statistics, "read_contents": held.contents}
         board = build_board(view, *contents, replicates, each_seed=each_seed, **reads)
         return board if sent is None else with_test_files(board, states_on_test(held, sent))
@@ -112,15 +122,17 @@ def with_test_files(board: Board, states: Mapping[str, OnTest]) -> Board:
     """
     if board.view.split not in ("val", "test"):
         return board
-    of_entries = zip(board.entries["kind"], board.entries["members"], strict=True)
-    words = [state_of_entry(members, states).words if kind == RUN else None for kind, members in of_entries]
-    return replace(board, entries=board.entries.assign(test_file=objects(words, board.entries.index)))
+    rows = (
+        replace(entry, test_file=state_of_entry(entry.members or (), states).words) if entry.is_run else entry
+        for entry in board.rows
+    )
+    return replace(board, rows=tuple(rows))
 
 
 def every_board(
     store: Store,
-    runs: pd.DataFrame,
-    published: pd.DataFrame,
+    runs: TableRows,
+    published: TableRows,
     *,
     with_runs: bool = False,
     each_seed: bool = False,
@@ -131,9 +143,9 @@ def every_board(
     Tasks come in the competition's order, val before test, and the data set of the newest run first.
 
     Args:
-        store: the store from which replicates, statistics and failures are read.
-        runs: all or some rows of :meth:`Store.runs`.
-        published: rows of :meth:`Store.published`.
+        store: the store from which replicates and statistics are read.
+        runs: all or some rows of :meth:`Store.run_rows`.
+        published: rows of :meth:`Store.published_rows`.
         with_runs: leave out boards that have published results only.
         each_seed: see :class:`Board`.
         sent: see :func:`load_board`.
@@ -141,9 +153,9 @@ def every_board(
     Raises:
         StoreError: the store can't be read now.
     """
-    failures, targets = store.failures(), store.targets()
+    targets = store.target_rows()
     states = None if sent is None else states_on_test(store, sent)
-    listed = published.iloc[:0] if with_runs else published  # published results that make a board of their own
+    listed = () if with_runs else published  # published results that make a board of their own
     for task in (TASKS[name] for name in tasks_with_entries(runs, listed)):
         for split in splits_with_entries(runs, listed, task):
             for data_name in data_with_entries(runs, listed, task, split):
@@ -151,60 +163,56 @@ def every_board(
                 for ranking in versions(runs, view).rankings or [None]:
                     of_labels = replace(view, labels=ranking.labels) if ranking else view
                     replicates = store.replicates(ranked_runs(runs, of_labels))
-                    contents = runs, published, failures, targets, replicates
+                    contents = runs, published, targets, replicates
                     reads: dict[str, Any] = {"read_statistics": store.statistics, "read_contents": store.contents}
                     board = build_board(of_labels, *contents, each_seed=each_seed, **reads)
                     yield board if states is None else with_test_files(board, states)
 
 
-def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:
+def ranked_runs(runs: TableRows, view: View) -> list[str]:
     """Return ids of the view's runs with a score to rank by, whose replicates a board needs."""
-    of_view = ranked(runs, view)
-    return [] if of_view.empty else [str(run_id) for run_id in of_view["run_id"]]
+    return [row["run_id"] for row in ranked(runs, view)]
 
 
 def build_board(
     view: View,
-    runs: pd.DataFrame,
-    published: pd.DataFrame,
-    failures: pd.DataFrame,
-    targets: pd.DataFrame,
+    runs: TableRows,
+    published: TableRows,
+    targets: TableRows,
     replicates: Replicates,
     *,
     each_seed: bool = False,
     read_statistics: Callable[[str], Statistics] = lambda run_id: {},
     read_contents: ReadContents = lambda run_ids: {},
 ) -> Board:
-    """Return the board of a store's content; the data frames are those of :class:`harness.store.store.Store`.
+    """Return the board of a store's content; the rows are those of :class:`harness.store.store.Store`.
 
     Args:
         view: subject of the board.
-        runs: rows of :meth:`Store.runs`.
-        published: rows of :meth:`Store.published`.
-        failures: rows of :meth:`Store.failures`.
-        targets: rows of :meth:`Store.targets`.
+        runs: rows of :meth:`Store.run_rows`.
+        published: rows of :meth:`Store.published_rows`.
+        targets: rows of :meth:`Store.target_rows`.
         replicates: replicates of :func:`ranked_runs`, for rank intervals and ties.
         each_seed: see :class:`Board`.
         read_statistics: :meth:`Store.statistics`, to describe the differences between several versions of the labels.
         read_contents: :meth:`Store.contents`, to join runs that wrote the same bytes into one row.
     """
-    of_view, run_rows = versions(runs, view), run_entries(runs, view)
+    of_view, entries = versions(runs, view), run_entries(runs, view)
     if len(of_view.rankings) > 1 and of_view.shown:
         view = replace(view, labels=of_view.shown.labels)
     if not each_seed:
-        run_rows, replicates = by_setup(run_rows, replicates)
-    run_rows = with_rank_intervals(joined_twins(run_rows, read_contents), replicates)
-    run_rows["label"] = labels(run_rows)
-    run_rows["classes"] = class_scores(run_rows, targets, view.task)
+        entries, replicates = by_setup(entries, replicates)
+    entries = with_rank_intervals(joined_twins(entries, read_contents), replicates)
+    of_entries = zip(entries, labels(entries), class_scores(entries, targets, view.task), strict=True)
+    run_rows = [replace(entry, label=label, classes=scores) for entry, label, scores in of_entries]
     others = published_entries(published, view)
     joined = view.verified and of_view.published_join
     shown, rankings_of_view = of_view.shown, of_view.rankings
     return Board(
         view=view,
         each_seed=each_seed,
-        entries=together(run_rows, others if joined else others.iloc[:0]),
-        reference=together(run_rows.iloc[:0], others.iloc[:0] if joined else others),
-        failures=failures[failures["task"] == view.task.name] if len(failures) else failures,
+        rows=together(run_rows, others if joined else ()),
+        reference_rows=together((), () if joined else others),
         ranking=shown,
         others=other_labels(shown, rankings_of_view, view.task.name, read_statistics) if shown else (),
         elsewhere=under_other_names(runs, shown, view.data_name) if shown else {},
@@ -212,21 +220,24 @@ def build_board(
     )
 
 
-def class_scores(entries: pd.DataFrame, targets: pd.DataFrame, task: Task) -> pd.Series[Any]:
+def class_scores(entries: Entries, targets: TableRows, task: Task) -> list[list[float] | None]:
     """Return the scores per class, dimension or action unit, in the task's order: one list, or ``None``, per entry.
 
     Args:
         entries: entries of runs, or of means over seeds.
-        targets: rows of :meth:`harness.store.store.Store.targets`.
+        targets: rows of :meth:`harness.store.store.Store.target_rows`.
         task: the task.
     """
-    scores_of_targets = objects([None] * len(entries), entries.index)
-    if entries.empty or targets.empty:
-        return scores_of_targets
-    target_rows = targets[(targets["metric"] == _OF_EACH[task.metric]) & targets["target"].isin(task.targets)]
-    by_run = target_rows.pivot(index="run_id", columns="target", values="value")
-    members = entries.loc[entries["score"].notna(), "members"].explode()
-    scores = by_run.reindex(index=members, columns=list(task.targets)).set_axis(members.index)
-    means = scores.groupby(level=0).mean().dropna()
-    scores_of_targets.loc[means.index] = objects(means.to_numpy().tolist(), means.index)
-    return scores_of_targets
+    metric, order = _OF_EACH[task.metric], set(task.targets)
+    by_run: dict[str, dict[str, float]] = {}
+    for row in targets:
+        if row["metric"] == metric and row["target"] in order and row["value"] is not None:
+            by_run.setdefault(row["run_id"], {})[row["target"]] = row["value"]
+    members = (() if entry.score is None else entry.members or () for entry in entries)
+    return [_mean_by_class([by_run.get(run_id, {}) for run_id in run_ids], task) for run_ids in members]
+
+
+def _mean_by_class(of_runs: Sequence[Mapping[str, float]], task: Task) -> list[float] | None:
+    """Return the mean over runs of each class; ``None`` if the runs lack a class."""
+    values = [[scores[target] for scores in of_runs if target in scores] for target in task.targets]
+    return [math.fsum(of_class) / len(of_class) for of_class in values] if all(values) else None

@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from harness.board.entries import MARKS, View, published_entries
-from harness.board.rankings import beside_published, rankings, same_labels, why_apart
+from harness.board.rankings import beside_published, comparable, rankings, why_apart
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.compare import Comparison
 from harness.metrics.titles import score_title
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, differing_settings
 from harness.reference.papers import table_rows
+from harness.store.store import TableRows, rows_of
 from harness.tables.table import short_text
 from harness.tasks import TASKS, Task
 
@@ -78,11 +79,6 @@ def run_choices(runs: pd.DataFrame, task: str) -> dict[str, str]:
     }
 
 
-def comparable(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
-    """Return True per run that can be compared with a run in pairs."""
-    return same_labels(runs, run_id)
-
-
 def best_two(runs: pd.DataFrame, task: str) -> tuple[str, str] | None:
     """Return ids of the best run and of the best run of another solution, on the labels of the task's newest run.
 
@@ -105,13 +101,12 @@ def best_two(runs: pd.DataFrame, task: str) -> tuple[str, str] | None:
     return str(best["run_id"]), str(second["run_id"])
 
 
-def printed_numbers(published: pd.DataFrame, task: Task, split: str) -> dict[str, Printed]:
+def printed_numbers(published: TableRows, task: Task, split: str) -> dict[str, Printed]:
     """Return published numbers of a task and split by key: the board's entries, then the papers' own systems."""
     on, numbers = PUBLISHED_ON[task.name], {}
-    entries = published_entries(published, View(task, split, on))
-    for row in entries.to_dict("records"):
-        source = f"{MARKS[row['kind']][2:]}, edition {row['edition']:.0f}, evidence: {row['evidence']}. {row['source']}"
-        numbers[row["key"]] = Printed(row["key"], row["label"], task, split, float(row["score"]), on, source)
+    for entry in published_entries(published, View(task, split, on)):
+        source = f"{MARKS[entry.kind][2:]}, edition {entry.edition}, evidence: {entry.evidence}. {entry.source}"
+        numbers[entry.key] = Printed(entry.key, entry.label, task, split, entry.score or 0.0, on, source)
     for line in table_rows():
         if (line.task, line.split) == (task.name, split) and line.is_own and line.headline is not None:
             source = "; ".join([f"{line.row.paper}, table {line.row.table}, as printed", *line.notes])
@@ -121,7 +116,7 @@ def printed_numbers(published: pd.DataFrame, task: Task, split: str) -> dict[str
     return numbers
 
 
-def printed_side(published: pd.DataFrame, key: str) -> Printed | None:
+def printed_side(published: TableRows, key: str) -> Printed | None:
     """Return the published number of a key, of any task and split; ``None`` for an unknown key."""
     for task in TASKS.values():
         for split in ("val", "test"):
@@ -267,7 +262,7 @@ def _objection(a: Side, b: Side) -> str:
 def _objection_to_labels(side: Side, runs: pd.DataFrame) -> str:
     """Return the reason to doubt that a run is on the labels of published numbers; empty without a reason."""
     task, split, on = _about(side)
-    rankings_of_data = [] if isinstance(side, Printed) else rankings(runs, task, split, on)
+    rankings_of_data = [] if isinstance(side, Printed) else rankings(rows_of(runs), task, split, on)
     joined = beside_published(rankings_of_data)
     if not rankings_of_data or (joined is not None and side.key in joined.run_ids):
         return ""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from harness.slots import Sent, of_slot
 from harness.store.sql import has_seen_val, without_final
 from harness.store.store import Store
@@ -59,7 +57,7 @@ def states_on_test(store: Store, sent: Sequence[Sent]) -> dict[str, OnTest]:
     Raises:
         StoreError: the store can't be read.
     """
-    pairs = store.query(
+    pairs = store.rows(
         f"""
         WITH of_test AS (
             SELECT run_id, task, name, seed, data_name, created,
@@ -81,10 +79,11 @@ def states_on_test(store: Store, sent: Sequence[Sent]) -> dict[str, OnTest]:
     )
     states: dict[str, OnTest] = {}
     by_run = {entry.run_id: _state_of(entry, sent) for entry in sent if entry.run_id}
-    for test, val in zip(pairs.get("test", ()), pairs.get("val", ()), strict=True):
+    for pair in pairs:
+        test, val = pair["test"], pair["val"]
         state = by_run.get(test, OnTest(MADE, test))
         states[test] = state
-        if not pd.isna(val) and states.get(val, OnTest()).step <= state.step:
+        if val is not None and states.get(val, OnTest()).step <= state.step:
             states[val] = state
     return {**by_run, **states}
 

@@ -26,7 +26,7 @@ from harness.board.waiting import needs_in_words
 from harness.datasets.identity import PUBLISHED_ON
 from harness.plugins.registry import solution_entries
 from harness.reference.papers import PaperRow, TableRow, table_rows
-from harness.store.store import Replicates
+from harness.store.store import Replicates, TableRows, rows_of
 from harness.tasks import OTHER_TASKS, TASKS
 
 PAPERS = {"abaw10": "ABAW-10 paper", "abaw8": "ABAW-8 paper"}
@@ -222,7 +222,7 @@ def data_of_table(table: PaperTable, runs: pd.DataFrame) -> list[str]:
 def rankings_of_table(table: PaperTable, runs: pd.DataFrame, data_name: str) -> list[Ranking]:
     """Return the rankings on a data set with any run of the table's solutions, the newest run's first."""
     table_runs = runs_of(table, runs)
-    return rankings_with(table_runs, rankings(runs, table.task, table.split, data_name)) if len(table_runs) else []
+    return rankings_with(table_runs["run_id"], rankings(rows_of(runs), table.task, table.split, data_name))
 
 
 def runs_of(table: PaperTable, runs: pd.DataFrame) -> pd.DataFrame:
@@ -241,7 +241,7 @@ def beside(
     targets: pd.DataFrame,
     data_name: str,
     read_replicates: ReadReplicates,
-    failures: pd.DataFrame | None = None,
+    failures: TableRows = (),
     *,
     labels: str = "",
 ) -> list[Beside]:
@@ -253,7 +253,7 @@ def beside(
         targets: rows of :meth:`Store.targets`.
         data_name: name of the data set of our runs.
         read_replicates: :meth:`Store.replicates`, or a function like it.
-        failures: rows of :meth:`Store.failures`.
+        failures: rows of :attr:`harness.board.waiting.Attempts.current`.
         labels: name of a ranking of :func:`rankings_of_table`; the first by default.
     """
     shown = named(rankings_of_table(table, runs, data_name), labels)
@@ -284,18 +284,18 @@ def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ran
     """Return the reason why ours, on data of the official name, is not compared with the paper's; empty without one."""
     if shown is None or data_name != table.on:
         return ""
-    rankings_of_data = rankings(runs, table.task, table.split, data_name)
+    rankings_of_data = rankings(rows_of(runs), table.task, table.split, data_name)
     joined = beside_published(rankings_of_data)
     return "" if joined is not None and joined.labels == shown.labels else why_apart(rankings_of_data, data_name)
 
 
-def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
+def _reasons(table: PaperTable, failures: TableRows) -> dict[str, tuple[str, str]]:
     """Return the last error's message and the missing needs of each failed solution on this split, by name."""
-    if failures is None or failures.empty:
-        return {}
-    table_failures = failures[(failures["task"] == table.task) & (failures["split"] == table.split)]
-    table_failures = table_failures.drop_duplicates("name")  # they come newest first
-    return {str(row["name"]): (str(row["reason"]), needs_in_words(row)) for row in table_failures.to_dict("records")}
+    reasons: dict[str, tuple[str, str]] = {}
+    for row in failures:  # they come newest first
+        if (row["task"], row["split"]) == (table.task, table.split):
+            reasons.setdefault(row["name"], (row["reason"], needs_in_words(row)))
+    return reasons
 
 
 def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_replicates: ReadReplicates) -> dict[str, Ours]:
@@ -348,6 +348,6 @@ def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, replicates: R
         fingerprint=str(runs["data_fingerprint"].iloc[0]),
         targets=of_target,
         replicates=over_seeds.replicates,
-        unit=unit_of(runs),
+        unit=unit_of(rows_of(runs)),
         metric=TASKS[str(runs["task"].iloc[0])].metric,
     )

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from harness.board.entries import View, data_with_entries, labels, run_entries, unit_of, versions
+from harness.board.entries import Entries, Entry, View, data_with_entries, labels, run_entries, unit_of, versions
 from harness.board.forecast import (
     ON_BOTH_SPLITS,
     Candidate,
@@ -23,7 +22,7 @@ from harness.board.forecast import (
     forecast,
     luck_of_choice,
 )
-from harness.board.rankings import Ranking
+from harness.board.rankings import Ranking, of_board
 from harness.board.seeds import by_setup
 from harness.board.slots import promised_by, run_ids_of
 from harness.errors import DataError, UsageError
@@ -31,7 +30,7 @@ from harness.plugins.registry import solution_entries
 from harness.records.options import OF_DATA, OF_RUN, flags_of
 from harness.records.run import ON_BOTH, TRAIN
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
-from harness.store.store import Replicates, Store
+from harness.store.store import Replicates, Store, TableRows
 from harness.system.counts import counted
 from harness.tasks import Task
 
@@ -138,12 +137,11 @@ def load_plan(
     number = edition_of(task.name) if edition is None else edition
     left = _slots_left(sent, task, number, slots)
     with store.at_once() as held:
-        every = held.runs(hidden=True)
-        runs = every if every.empty else every[~every["hidden"]]
+        every = {row["run_id"]: row for row in held.run_rows(hidden=True)}
+        runs = [row for row in every.values() if not row["hidden"]]
         view, rankings = _view(runs, held, task, data_name, labels_name)
-        entries = run_entries(runs, view)
-        entries = entries[entries["score"].notna()]
-        by_run = held.replicates([str(run_id) for run_id in entries["run_id"]])
+        entries = [entry for entry in run_entries(runs, view) if entry.score is not None]
+        by_run = held.replicates([entry.key for entry in entries])
         setups, by_key = by_setup(entries, by_run)
         makers = _Makers(held, places)
         makable = _newest(setups, makers)
@@ -186,14 +184,14 @@ def _slots_left(sent: Sequence[Sent], task: Task, edition: int, slots: int) -> i
 
 
 def _view(
-    runs: pd.DataFrame, store: Store, task: Task, data_name: str, labels_name: str
+    runs: TableRows, store: Store, task: Task, data_name: str, labels_name: str
 ) -> tuple[View, tuple[Ranking, ...]]:
     """Return the runs' data set and labels, and all versions of its labels, those that count first.
 
     Raises:
         DataError: no run on val has a score.
     """
-    names = data_with_entries(runs, store.published().iloc[:0], task, "val")
+    names = data_with_entries(runs, (), task, "val")
     view = View(task, "val", data_name or (names[0] if names else ""), labels_name)
     of_view = versions(runs, view)
     if of_view.shown is None:
@@ -290,27 +288,28 @@ class _Known:
     """A candidate, and the entry of the board that it comes from."""
 
     candidate: Candidate
-    entry: Mapping[str, Any]
+    entry: Entry
 
 
-def _sent_before(store: Store, runs: pd.DataFrame, sent: Sequence[Sent]) -> set[tuple[str, str]]:
+def _sent_before(store: Store, runs: Mapping[str, Mapping[str, Any]], sent: Sequence[Sent]) -> set[tuple[str, str]]:
     """Return the run on val behind each submission, and the splits that its heads were trained on."""
-    if not sent or runs.empty:
+    if not sent or not runs:
         return set()
     promised = promised_by(store, run_ids_of(sent))
-    trained_on = runs.set_index("run_id")["trained_on"]
-    return {(str(val), str(trained_on[test])) for test, val in zip(promised["sent"], promised["val"], strict=True)}
+    return {
+        (str(val), str(runs[test]["trained_on"])) for test, val in zip(promised["sent"], promised["val"], strict=True)
+    }
 
 
 def _scores_before(
-    setups: pd.DataFrame, by_key: Replicates, sent: set[tuple[str, str]]
+    setups: Entries, by_key: Replicates, sent: set[tuple[str, str]]
 ) -> list[tuple[float, npt.NDArray[Any]]]:
     """Return score on val and replicates of each submission that was sent, where its run on val is on the board."""
     before = []
-    for entry in setups.to_dict("records"):
-        times = sum(val in entry["members"] for val, _ in sent)
-        if str(entry["key"]) in by_key:
-            before += [(float(entry["score"]), by_key[str(entry["key"])])] * times
+    for entry in setups:
+        times = sum(val in (entry.members or ()) for val, _ in sent)
+        if entry.key in by_key and entry.score is not None:
+            before += [(entry.score, by_key[entry.key])] * times
     return before
 
 
@@ -326,44 +325,46 @@ def _before_note(n_sent: int, n_counted: int) -> list[str]:
     return notes
 
 
-def _newest(setups: pd.DataFrame, makers: _Makers) -> pd.DataFrame:
+def _newest(setups: Entries, makers: _Makers) -> list[Entry]:
     """Return the entries that commands can make again, single solutions first.
 
     Of one solution with the same options the newest entry alone counts: a command makes it by today's code.
     """
-    setups = setups[[makers.can_make(str(key)) for key in setups["key"]]]
-    if setups.empty:
-        return setups
-    options = [json.dumps(makers.options(str(key)), sort_keys=True) for key in setups["key"]]
-    blends = [bool(makers.parts(str(key))) for key in setups["key"]]
-    newest = setups.assign(options=options, blend=blends).sort_values("created", ascending=False, kind="stable")
-    newest = newest.drop_duplicates(["name", "options"])
-    return newest.sort_values("blend", kind="stable").drop(columns=["options", "blend"]).reset_index(drop=True)
+    makable = [entry for entry in setups if makers.can_make(entry.key)]
+    makable.sort(key=lambda entry: str(entry.created), reverse=True)
+    newest: dict[tuple[str, str], Entry] = {}
+    for entry in makable:
+        options = json.dumps(makers.options(entry.key), sort_keys=True)
+        newest.setdefault((entry.name, options), entry)
+    return sorted(newest.values(), key=lambda entry: bool(makers.parts(entry.key)))
 
 
-def _differing(entries: pd.DataFrame, by_run: Replicates) -> pd.DataFrame:
+def _differing(entries: Entries, by_run: Replicates) -> list[Entry]:
     """Return the entries without those that answer as an earlier one does, such as a blend that one part decides."""
-    answers = [by_run[key].tobytes() if key in by_run else key.encode() for key in entries["key"]]
-    return entries[~pd.Series(answers, index=entries.index, dtype=object).duplicated()]
+    by_answers: dict[bytes, Entry] = {}
+    for entry in entries:
+        answers = by_run[entry.key].tobytes() if entry.key in by_run else entry.key.encode()
+        by_answers.setdefault(answers, entry)
+    return list(by_answers.values())
 
 
-def _pool(entries: pd.DataFrame, makers: _Makers, sent: set[tuple[str, str]]) -> list[_Known]:
+def _pool(entries: Entries, makers: _Makers, sent: set[tuple[str, str]]) -> list[_Known]:
     """Return what can be submitted and was not; of several seeds the lowest is made, the mean counts."""
     pool = []
-    for name, entry in zip(labels(entries), entries.to_dict("records"), strict=True):
-        key = str(entry["key"])
+    for name, entry in zip(labels(entries), entries, strict=True):
+        key = entry.key
         usual = makers.trained_on(key)
-        sent_on = {trained for member in entry["members"] for val, trained in sent if val == member}
+        sent_on = {trained for member in entry.members or () for val, trained in sent if val == member}
         candidate = Candidate(
             key,
-            float(entry["score"]),
-            frozenset(str(entry["encoder"]).split(" + ")),
+            entry.score or 0.0,
+            frozenset(str(entry.encoder).split(" + ")),
             is_blend=bool(makers.parts(key)),
             on_both=usual != ON_BOTH and ON_BOTH not in sent_on and makers.can_train_on_both(key),
             as_it_is=usual not in sent_on,
         )
         if candidate.on_both or candidate.as_it_is:
-            pool.append(_Known(candidate, {str(column): value for column, value in entry.items()} | {"label": name}))
+            pool.append(_Known(candidate, replace(entry, label=name)))
     return pool
 
 
@@ -396,25 +397,25 @@ def _submission(pick: Pick, known: _Known, makers: _Makers) -> Submission:
     record = makers.record(key)
     return Submission(
         pick.why,
-        str(entry["name"]),
-        str(entry["label"]),
+        entry.name,
+        entry.label,
         record["seed"],
         ON_BOTH if on_both else makers.trained_on(key),
         key,
         known.candidate.score,
-        int(entry["seeds"]),
+        entry.seeds or 1,
         makers.commands(key, on_both=on_both),
     )
 
 
-def _videos_per_test_video(runs: pd.DataFrame, view: View) -> tuple[float, str]:
+def _videos_per_test_video(runs: TableRows, view: View) -> tuple[float, str]:
     """Return videos of val per video of test, and where the size of test is known from."""
-    alike = runs[(runs["task"] == view.task.name) & (runs["data_name"] == view.data_name)]
-    tests, on_val = alike[alike["split"] == "test"], alike[(alike["split"] == "val") & alike["value"].notna()]
-    if tests.empty:
+    tests = of_board(runs, view.task.name, "test", view.data_name)
+    if not tests:
         return 1.0, "val: no run on test says how many it has"
-    newest = tests.iloc[0]
-    of_val = int(on_val["videos"].iloc[0])
+    newest = tests[0]
+    on_val = of_board(runs, view.task.name, "val", view.data_name)
+    of_val = next(int(row["videos"]) for row in on_val if row["value"] is not None)
     return of_val / int(newest["videos"]), f"run {newest['run_id']}, {newest['videos']}; val has {of_val}"
 
 
@@ -434,20 +435,21 @@ def _pool_notes(pool: Sequence[_Known], n_setups: int, left: int, n_alike: int) 
     return notes
 
 
-def _blend_note(entries: pd.DataFrame, makers: _Makers, task: Task) -> list[str]:
+def _blend_note(entries: Entries, makers: _Makers, task: Task) -> list[str]:
     """Return a hint where two families could be blended and no blend was run."""
-    if len(set(entries["encoder"])) < 2 or any(makers.parts(str(key)) for key in entries["key"]):
+    if len({entry.encoder for entry in entries}) < 2 or any(makers.parts(entry.key) for entry in entries):
         return []
     command = f"abaw blend RUN_A RUN_B --task {task.name} --data ROOT"
     return [f"No blend is on the board; one of two families may be better than either: {command}"]
 
 
-def _shift_note(store: Store, runs: pd.DataFrame, sent: Sequence[Sent]) -> list[str]:
+def _shift_note(store: Store, runs: Mapping[str, Mapping[str, Any]], sent: Sequence[Sent]) -> list[str]:
     """Return a note on how far test scores that came back lay from validation."""
     scored = {entry.run_id: entry.score for entry in sent if entry.score is not None and entry.run_id}
-    promised = promised_by(store, list(scored)) if scored else pd.DataFrame(columns=["sent", "val"])
-    values = runs.set_index("run_id")["value"]
-    shifts = [scored[test] - values[val] for test, val in zip(promised["sent"], promised["val"], strict=True)]
+    if not scored:
+        return []
+    promised = promised_by(store, list(scored))
+    shifts = [scored[test] - runs[val]["value"] for test, val in zip(promised["sent"], promised["val"], strict=True)]
     if not shifts:
         return []
     mean = float(np.mean(shifts))

@@ -5,13 +5,12 @@ Both come from the runs' bootstrap replicates, for which the same videos are dra
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from harness.board.entries import RUN, objects
+from harness.board.entries import Entries, Entry
 from harness.metrics.compare import p_value
 from harness.metrics.interval import LEVEL
 from harness.store.store import Replicates
@@ -21,36 +20,40 @@ _RANKED_AT_ONCE = 500_000  # numbers: few enough for a processor's cache
 _RANKED = 2_000_000  # numbers: all replicates of 200 runs; for 1,000 runs, 2,000 replicates agree to about one rank
 
 
-def with_rank_intervals(entries: pd.DataFrame, replicates: Replicates) -> pd.DataFrame:
+def with_rank_intervals(entries: Entries, replicates: Replicates) -> list[Entry]:
     """Return entries with rank interval, p-value against the best run, and the standing in words.
 
     Args:
         entries: runs of one ranking, or means over seeds; those with a score take a rank.
         replicates: bootstrap replicates by ``key``; only entries with replicates get an interval.
     """
-    entries = entries.reset_index(drop=True).assign(rank_low=np.nan, rank_high=np.nan, p_value=np.nan)
-    scored = entries[entries["score"].notna()]
-    first = scored["score"].astype(float).idxmax() if len(scored) else None
-    known = scored.index[scored["key"].isin(list(replicates))]
-    if len(known):
-        table = np.stack([replicates[key] for key in scored.loc[known, "key"]])
-        entries.loc[known, ["rank_low", "rank_high"]] = np.column_stack(rank_intervals(table)).astype(float)
-        is_first = np.asarray(known == first)
-        if is_first.any():
-            best, units = table[is_first][0], _units(scored.iloc[0])
-            differences = (np.subtract(best, row, dtype=np.float64) for row in table[~is_first])
-            entries.loc[known[~is_first], "p_value"] = [p_value(difference, units) for difference in differences]
-    standing = [
-        "best" if index == first else text if pd.isna(p) else _in_words(p)
-        for index, text, p in zip(entries.index, entries["standing"], entries["p_value"], strict=True)
-    ]
-    return entries.assign(standing=objects(standing, entries.index), tied=entries["p_value"] >= _TIED_FROM)
+    scored = [entry for entry in entries if entry.score is not None]
+    first = max(scored, key=lambda entry: entry.score or 0.0, default=None)
+    known = [entry for entry in scored if entry.key in replicates]
+    ranks: dict[str, tuple[int, int]] = {}
+    of_pairs: dict[str, float] = {}
+    if known:
+        lows, highs = rank_intervals(np.stack([replicates[entry.key] for entry in known]))
+        ends = zip(lows.tolist(), highs.tolist(), strict=True)
+        ranks = {entry.key: of_entry for entry, of_entry in zip(known, ends, strict=True)}
+        if first is not None and first.key in replicates:
+            best, units = replicates[first.key], _units(first)
+            for entry in known:
+                if entry is not first:
+                    of_pairs[entry.key] = p_value(np.subtract(best, replicates[entry.key], dtype=np.float64), units)
+    judged = []
+    for entry in entries:
+        low, high = ranks.get(entry.key) or (None, None)
+        p = of_pairs.get(entry.key)
+        standing = "best" if entry is first else entry.standing if p is None else _in_words(p)
+        tied = p is not None and p >= _TIED_FROM
+        judged.append(replace(entry, rank_low=low, rank_high=high, p_value=p, tied=tied, standing=standing))
+    return judged
 
 
-def _units(entry: pd.Series[Any]) -> int:
+def _units(entry: Entry) -> int:
     """Return the number of videos, or persons, that the bootstrap of a run resamples."""
-    persons = entry.get("persons")
-    return int(entry["videos"] if persons is None or pd.isna(persons) else persons)
+    return int((entry.videos if entry.persons is None else entry.persons) or 0)
 
 
 def _in_words(p: float) -> str:
@@ -83,29 +86,29 @@ def rank_intervals(replicates: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.
     return low.astype(np.int32), high.astype(np.int32)
 
 
-def leading(entries: pd.DataFrame) -> pd.DataFrame:
+def leading(entries: Entries) -> list[Entry]:
     """Return the runs with a score, the best first; the result may be empty.
 
     Args:
         entries: entries of a board.
     """
-    scored = entries[(entries["kind"] == RUN) & entries["score"].notna()]
-    return scored.sort_values("standing", key=lambda standing: standing != "best", kind="stable")
+    scored = [entry for entry in entries if entry.is_run and entry.score is not None]
+    return sorted(scored, key=lambda entry: entry.standing != "best")
 
 
-def leader(entries: pd.DataFrame) -> str:
+def leader(entries: Entries) -> str:
     """Return a sentence or two on the best run, and on the runs that can't be separated from it; or an empty text.
 
     Args:
         entries: entries of a board.
     """
     runs = leading(entries)
-    if runs.empty:
+    if not runs:
         return ""
-    first, judged = runs.iloc[0], runs["p_value"].notna()
-    interval = "" if pd.isna(first["low"]) else f" [{first['low']:.3f}, {first['high']:.3f}]"
-    sentence = f"Best run: {first['label']}, {first['score']:.3f}{interval}."
-    others, tied = int(judged.sum()), int((judged & runs["tied"].eq(True)).sum())
+    first, others = runs[0], sum(entry.p_value is not None for entry in runs)
+    interval = "" if first.low is None else f" [{first.low:.3f}, {first.high:.3f}]"
+    sentence = f"Best run: {first.label}, {first.score:.3f}{interval}."
+    tied = sum(entry.p_value is not None and entry.tied is True for entry in runs)
     if not others:
         return sentence
     if tied:

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from harness.errors import UnknownNameError
 from harness.metrics.compare import videos_with_other_labels
 from harness.metrics.metric import metric_for
+from harness.store.store import TableRows, rows_of
 from harness.system.counts import counted
 from harness.tasks import TASKS
 
@@ -87,40 +92,38 @@ class OtherLabels:
         return ": ".join(part for part in (f"{runs} on {self.ranking.title}", self.difference) if part)
 
 
-def rankings(runs: pd.DataFrame, task: str, split: str, data_name: str) -> list[Ranking]:
+def rankings(runs: TableRows, task: str, split: str, data_name: str) -> list[Ranking]:
     """Return the rankings of one board, that of the newest run first; an empty list if all runs lack a score.
 
     Args:
-        runs: rows of :meth:`harness.store.store.Store.runs`.
+        runs: rows of :meth:`harness.store.store.Store.run_rows`.
         task: short name of the task.
         split: name of the split.
         data_name: name of the data set.
     """
-    if runs.empty:
-        return []
-    scored = runs[of_board(runs, task, split, data_name) & runs["value"].notna()]
-    if scored.empty:
-        return []
-    if not scored["created"].is_monotonic_decreasing:
-        scored = scored.sort_values("created", ascending=False, kind="stable")
-    identities = [_labels_of(scored), *(scored[column] for column in _OF_LABELS[1:])]
-    counts = scored["labelled_frames"]
-    if all(len(identity.unique()) == 1 for identity in identities) and counts.nunique() < 2:
-        return [_ranking(scored)]  # the usual case; grouping takes longer
-    # labels of another number differ, even where a record claims the same hash
-    identities.append(counts.fillna(counts.groupby(identities, dropna=False).transform("first")))
-    rankings_of_board = [_ranking(same) for _, same in scored.groupby(identities, sort=False, dropna=False)]
+    scored = [row for row in of_board(runs, task, split, data_name) if row["value"] is not None]
+    scored.sort(key=lambda row: row["created"], reverse=True)
+    counts: dict[tuple[Any, ...], int] = {}  # labelled frames that a run on the labels knows
+    for row in scored:
+        if row["labelled_frames"] is not None:
+            counts.setdefault(_labels_of(row), row["labelled_frames"])
+    same: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in scored:
+        # labels of another number differ, even where a record claims the same hash
+        known, identity = row["labelled_frames"], _labels_of(row)
+        same.setdefault((*identity, counts.get(identity) if known is None else known), []).append(row)
+    rankings_of_board = [_ranking(rows) for rows in same.values()]
     return [_told_apart(ranking, rankings_of_board) for ranking in rankings_of_board]
 
 
-def rankings_with(runs: pd.DataFrame, rankings_of_board: Sequence[Ranking]) -> list[Ranking]:
+def rankings_with(run_ids: Collection[str], rankings_of_board: Sequence[Ranking]) -> list[Ranking]:
     """Return the rankings that hold any of these runs, in the same order.
 
     Args:
-        runs: some runs of a board.
+        run_ids: ids of some runs of a board.
         rankings_of_board: all rankings of the board.
     """
-    ids = set(runs["run_id"])
+    ids = set(run_ids)
     return [ranking for ranking in rankings_of_board if not ids.isdisjoint(ranking.run_ids)]
 
 
@@ -141,19 +144,14 @@ def named(rankings_of_board: Sequence[Ranking], labels: str) -> Ranking | None:
     return by_name[labels]
 
 
-def of_board(runs: pd.DataFrame, task: str, split: str, data_name: str) -> pd.Series[bool]:
-    """Return True per run of one task, split and data set, on any labels."""
-    import pandas as pd
-
-    conditions = zip(_OF_A_BOARD, (task, split, data_name), strict=True)
-    keep = pd.Series(True, index=runs.index)
-    for column, value in conditions:
-        keep &= runs[column] == value
-    return keep
+def of_board(runs: TableRows, task: str, split: str, data_name: str) -> TableRows:
+    """Return the runs of one task, split and data set, on any labels."""
+    board = (task, split, data_name)
+    return [row for row in runs if (row["task"], row["split"], row["data_name"]) == board]
 
 
-def listed_with(runs: pd.DataFrame, ranking: Ranking, rankings_of_board: Sequence[Ranking]) -> pd.Series[bool]:
-    """Return True per run of a board that is listed with one ranking.
+def listed_with(runs: TableRows, ranking: Ranking, rankings_of_board: Sequence[Ranking]) -> TableRows:
+    """Return the runs of a board that are listed with one ranking.
 
     A run without a score is listed with every ranking, or, if its labels are known, with the ranking on these labels.
 
@@ -162,44 +160,59 @@ def listed_with(runs: pd.DataFrame, ranking: Ranking, rankings_of_board: Sequenc
         ranking: the ranking.
         rankings_of_board: all rankings of the board.
     """
-    inside = runs["run_id"].isin(ranking.run_ids)
-    known = {other.fingerprint for other in rankings_of_board} - {ranking.fingerprint}
-    return inside | (runs["value"].isna() & ~runs["data_fingerprint"].isin(known))
+    inside = set(ranking.run_ids)
+    elsewhere = {other.fingerprint for other in rankings_of_board} - {ranking.fingerprint}
+    return [
+        row
+        for row in runs
+        if row["run_id"] in inside or (row["value"] is None and row["data_fingerprint"] not in elsewhere)
+    ]
 
 
-def same_labels(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
+def same_labels(runs: TableRows, run_id: str) -> list[bool]:
     """Return True per run that may be compared with a run: same task, split, labels and metric, on any data set.
+
+    Args:
+        runs: rows of :meth:`harness.store.store.Store.run_rows`.
+        run_id: id of the run.
+    """
+    this = next((row for row in runs if row["run_id"] == run_id), None)
+    if this is None:
+        return [False] * len(runs)
+    if not this["data_fingerprint"]:  # a run on unknown labels can be compared with itself alone
+        return [row["run_id"] == run_id for row in runs]
+    # the version of the metric is empty for a run without a score
+    columns = ("task", "split", *_OF_LABELS)
+    expected, number = [this[column] for column in columns], this["labelled_frames"]
+    return [
+        [row[column] for column in columns] == expected
+        and (number is None or row["labelled_frames"] is None or row["labelled_frames"] == number)
+        for row in runs
+    ]
+
+
+def comparable(runs: pd.DataFrame, run_id: str) -> npt.NDArray[np.bool_]:
+    """Return :func:`same_labels` of a data frame, as a mask ``(n_runs,)``.
 
     Args:
         runs: rows of :meth:`harness.store.store.Store.runs`.
         run_id: id of the run.
     """
-    import pandas as pd
-
-    matches = runs[runs["run_id"] == run_id]
-    if matches.empty:
-        return pd.Series(False, index=runs.index)
-    this, same = matches.iloc[0], pd.Series(True, index=runs.index)
-    for column in ("task", "split", *_OF_LABELS):
-        # the version of the metric is empty for a run without a score
-        same &= (runs[column] == this[column]) | (runs[column].isna() & pd.isna(this[column]))
-    counts = runs["labelled_frames"]
-    same &= (counts == this["labelled_frames"]) | counts.isna() | pd.isna(this["labelled_frames"])
-    # a run on unknown labels can be compared with itself alone
-    return same if this["data_fingerprint"] else runs["run_id"] == run_id
+    return np.array(same_labels(rows_of(runs), run_id), bool)
 
 
-def under_other_names(runs: pd.DataFrame, ranking: Ranking, data_name: str) -> dict[str, int]:
+def under_other_names(runs: TableRows, ranking: Ranking, data_name: str) -> dict[str, int]:
     """Return the number of scored runs on the same labels under other names of the data set, which may be renamed.
 
     Args:
-        runs: rows of :meth:`harness.store.store.Store.runs`.
+        runs: rows of :meth:`harness.store.store.Store.run_rows`.
         ranking: ranking of the board of ``data_name``.
         data_name: name of the data set that is left out.
     """
-    same = runs[same_labels(runs, ranking.run_ids[0]) & runs["value"].notna()]
-    names = same.loc[same["data_name"] != data_name, "data_name"].value_counts()
-    return {str(name): int(number) for name, number in names.items()}
+    same = zip(runs, same_labels(runs, ranking.run_ids[0]), strict=True)
+    names = Counter(str(row["data_name"]) for row, fits in same if fits and row["value"] is not None)
+    del names[data_name]
+    return dict(names.most_common())
 
 
 def beside_published(rankings_of_board: Sequence[Ranking]) -> Ranking | None:
@@ -261,25 +274,25 @@ def labels_name(data: Mapping[str, Any]) -> str:
     return _name(fingerprint) if fingerprint else "unknown"
 
 
-def _labels_of(runs: pd.DataFrame) -> pd.Series[str]:
-    """Return the identity of each run's labels; unknown labels are unique to their run."""
-    known = runs["data_fingerprint"] != ""
-    return runs["data_fingerprint"] if known.all() else runs["data_fingerprint"].where(known, "run " + runs["run_id"])
+def _labels_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the identity of a run's labels; unknown labels are unique to their run."""
+    fingerprint, *others = (row[column] for column in _OF_LABELS)
+    return (fingerprint or f"run {row['run_id']}", *others)
 
 
-def _ranking(same: pd.DataFrame) -> Ranking:
+def _ranking(same: TableRows) -> Ranking:
     """Return the ranking of these runs, newest first."""
-    first, labelled = same.iloc[0], same["labelled_frames"].dropna()
+    first = same[0]
     fingerprint = str(first["data_fingerprint"])
     return Ranking(
         labels=_name(fingerprint or f"run {first['run_id']}"),
         fingerprint=fingerprint,
         videos=int(first["videos"]),
         frames=int(first["frames"]),
-        labelled_frames=int(labelled.iloc[0]) if len(labelled) else None,
+        labelled_frames=next((row["labelled_frames"] for row in same if row["labelled_frames"] is not None), None),
         metric_version=int(first["metric_version"]),
-        run_ids=tuple(same["run_id"]),
-        level=TASKS[str(first["task"])].level if first["task"] in TASKS else "frame",
+        run_ids=tuple(row["run_id"] for row in same),
+        level=TASKS[first["task"]].level if first["task"] in TASKS else "frame",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.rankings import same_labels
+from harness.board.rankings import comparable
 from harness.metrics.binary import MeanBinaryF1
 from harness.metrics.by_video import values_of_rows, video_scores
 from harness.metrics.classification import MacroF1
@@ -259,7 +259,7 @@ def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     matches: pd.DataFrame = runs[runs["run_id"] == run_id]
     if matches.empty or pd.isna(matches["setup"].iloc[0]):  # an older store lacks set-ups
         return matches
-    same: pd.DataFrame = runs[(runs["setup"] == matches["setup"].iloc[0]) & same_labels(runs, run_id)]
+    same: pd.DataFrame = runs[(runs["setup"] == matches["setup"].iloc[0]) & comparable(runs, run_id)]
     return same.sort_values(["seed", "created"], ignore_index=True)
 
 
@@ -274,7 +274,7 @@ def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
         return runs.iloc[:0].assign(difference=())
     this = matches.iloc[0]
     same = (runs["setup"] == this["setup"]) | (runs["run_id"] == run_id)
-    keep = ~same & same_labels(runs, run_id) & (runs["status"] == "complete") & runs["value"].notna()
+    keep = ~same & comparable(runs, run_id) & (runs["status"] == "complete") & runs["value"].notna()
     other_runs: pd.DataFrame = runs[keep].sort_values("value", ascending=False, ignore_index=True)
     return other_runs.assign(difference=other_runs["value"] - this["value"])
 

@@ -6,14 +6,16 @@ and a run's page all call it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.entries import COLUMNS, View, objects, ranked
+from harness.board.entries import Entries, Entry, View, ranked
 from harness.errors import DataError
 from harness.metrics.interval import Units, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
@@ -22,7 +24,7 @@ from harness.store.store import Replicates
 from harness.tasks import TASKS, Task
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from harness.store.store import TableRows
 
 
 @dataclass(frozen=True)
@@ -163,14 +165,17 @@ def _replicates(
     return list(bootstrap(scores, units).values())
 
 
-def has_seeds(runs: pd.DataFrame, view: View) -> bool:
+def has_seeds(runs: TableRows, view: View) -> bool:
     """Return True if any set-up has several runs in a view."""
-    if runs.empty or not runs["setup"].dropna().duplicated().any():
-        return False
-    return bool(ranked(runs, view)["setup"].dropna().duplicated().any())
+    return _repeats(row["setup"] for row in runs) and _repeats(row["setup"] for row in ranked(runs, view))
 
 
-def by_setup(entries: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFrame, Replicates]:
+def _repeats(setups: Iterable[str | None]) -> bool:
+    known = [setup for setup in setups if setup is not None]
+    return len(set(known)) < len(known)
+
+
+def by_setup(entries: Entries, replicates: Replicates) -> tuple[list[Entry], Replicates]:
     """Join the runs of one set-up to one entry, and return the entries with their replicates.
 
     Runs without a score stay single. If a set-up has a seed twice, the older run goes into another entry.
@@ -179,58 +184,56 @@ def by_setup(entries: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFram
         entries: entries of :func:`harness.board.entries.run_entries`, newest first.
         replicates: bootstrap replicates by run id.
     """
-    import pandas as pd
-
-    if entries.empty:
-        return entries, replicates
-    copy = entries.groupby(["setup", "metric_version", "seed"], dropna=False).cumcount()
-    parts = zip(entries["setup"], entries["metric_version"], copy, strict=True)
-    setup = objects((f"{setup} {version} {number}" for setup, version, number in parts), entries.index)
-    group = setup.where(entries["score"].notna() & entries["setup"].notna(), entries["key"])
-    size = group.map(group.value_counts())
-    several = entries[size > 1].assign(group=group[size > 1]).sort_values(["seed", "run_id"])
-    if several.empty:
-        return entries, replicates
-    scores, run_ids, keys = (several[name].tolist() for name in ("score", "run_id", "key"))
-    places: dict[str, list[int]] = {}
-    for place, name in enumerate(several["group"].tolist()):
-        places.setdefault(name, []).append(place)
-    means = {
-        str(keys[same[0]]): mean_over_seeds(
-            [scores[place] for place in same],
-            [replicates[run_ids[place]] for place in same if run_ids[place] in replicates],
-        )
-        for same in places.values()
-    }
-    rows = entries[size == 1].to_dict("records") + _entries(several, means).to_dict("records")
-    of_means = {key: mean.replicates for key, mean in means.items() if mean.replicates is not None}
-    joined = set(keys)
-    of_single = {key: drawn for key, drawn in replicates.items() if key not in joined}
-    return pd.DataFrame(rows, columns=entries.columns), {**of_single, **of_means}
+    groups: dict[object, list[Entry]] = {}
+    times: Counter[tuple[Any, ...]] = Counter()
+    for entry in entries:
+        run = (entry.setup, entry.metric_version, entry.seed)
+        joins = entry.score is not None and entry.setup is not None
+        groups.setdefault((*run[:2], times[run]) if joins else entry.key, []).append(entry)
+        times[run] += 1
+    several = [sorted(group, key=_by_seed) for group in groups.values() if len(group) > 1]
+    several.sort(key=lambda group: _by_seed(group[0]))
+    joined_entries = [group[0] for group in groups.values() if len(group) == 1]
+    by_key = dict(replicates)
+    for group in several:
+        of_runs = [by_key.pop(entry.key) for entry in group if entry.key in replicates]
+        mean = mean_over_seeds([entry.score for entry in group if entry.score is not None], of_runs)
+        joined_entries.append(_joined(group, mean))
+        if mean.replicates is not None:
+            by_key[group[0].key] = mean.replicates
+    return joined_entries, by_key
 
 
-def _entries(several: pd.DataFrame, means: Mapping[str, SeedMean]) -> pd.DataFrame:
-    """Return one entry per group, with the means of its runs' numbers; other columns are those of the lowest seed."""
-    import pandas as pd
+def _by_seed(entry: Entry) -> tuple[bool, int, str]:
+    return entry.seed is None, entry.seed or 0, entry.key
 
-    groups = several.groupby("group", sort=False)
-    entries = several.drop_duplicates("group").set_index("group")
-    all_tuned = groups["tuned"].count() == groups.size()
-    of_key = pd.DataFrame([(m.mean, m.sd, m.low, m.high) for m in means.values()], entries.index, dtype=float)
-    entries[["score", "sd", "low", "high"]] = of_key
-    entries = entries.assign(
-        tuned=groups["tuned"].mean().where(all_tuned),
-        seed=np.nan,
-        seeds=groups.size(),
-        members=groups["run_id"].agg(tuple),
-        created=groups["created"].max(),
-        frames_per_second=groups["frames_per_second"].mean(),
-        notes=groups["notes"].agg(_all_notes) if several["notes"].notna().any() else None,
-        tags=groups["tags"].agg(_all_notes) if several["tags"].notna().any() else None,
+
+def _joined(runs: Entries, mean: SeedMean) -> Entry:
+    """Return one entry for runs, with the means of their numbers; its other values are those of the lowest seed."""
+    tuned = _mean([entry.tuned for entry in runs])
+    return replace(
+        runs[0],
+        score=mean.mean,
+        sd=mean.sd,
+        low=mean.low,
+        high=mean.high,
+        tuned=tuned,
+        optimism=None if tuned is None else tuned - mean.mean,
+        seed=None,
+        seeds=len(runs),
+        members=tuple(entry.key for entry in runs),
+        created=max(entry.created for entry in runs if entry.created is not None),
+        frames_per_second=_mean([entry.frames_per_second for entry in runs if entry.frames_per_second is not None]),
+        notes=_all_texts(entry.notes for entry in runs),
+        tags=_all_texts(entry.tags for entry in runs),
     )
-    entries["optimism"] = entries["tuned"] - entries["score"]
-    return entries.reset_index(drop=True).reindex(columns=[*COLUMNS, "setup"])
 
 
-def _all_notes(notes: pd.Series[str]) -> str | None:
-    return " · ".join(dict.fromkeys(notes.dropna())) or None
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean; ``None`` where a value is missing, and for no values."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def _all_texts(texts: Iterable[str | None]) -> str | None:
+    return " · ".join(dict.fromkeys(text for text in texts if text is not None)) or None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from harness.plugins.needs import Need, commands_for, named_state_of, state_of
 from harness.plugins.registry import needs_of_solution
 from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from harness.store.store import TableRows
 
 NEEDS = ("MissingDependencyError", "MissingFeaturesError")
 """Kinds of the note of a run that lacked weights, features or a package."""
@@ -21,34 +22,38 @@ class Attempts:
     """Runs that did not finish.
 
     Attributes:
-        failed: rows of :meth:`harness.store.store.Store.failures` that something is wrong with.
-        waiting: rows that lack weights, features or packages, with columns ``needs`` (``needs weights``), ``missing``
-            (the same with names) and ``command`` (one that brings what is missing). Rows whose weights have arrived are
-            in neither: the same command runs now.
+        current: rows of :meth:`harness.store.store.Store.failure_rows` that are still so, newest first. Those that lack
+            weights, features or packages also have ``needs`` (``needs weights``), ``missing`` (the same with names) and
+            ``command`` (one that brings what is missing). Rows whose weights have arrived are left out: the same
+            command runs now.
     """
 
-    failed: pd.DataFrame
-    waiting: pd.DataFrame
+    current: TableRows
 
     @property
-    def current(self) -> pd.DataFrame:
-        """Rows that are still so, newest first: those that failed and those that wait."""
-        rows = self.failed if self.waiting.empty else pd.concat([self.failed, self.waiting])
-        return rows.sort_index()
+    def failed(self) -> TableRows:
+        """Rows that something is wrong with."""
+        return [row for row in self.current if "needs" not in row]
+
+    @property
+    def waiting(self) -> TableRows:
+        """Rows that lack weights, features or packages."""
+        return [row for row in self.current if "needs" in row]
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Return one sentence per solution that waits, and on what."""
-        rows = self.waiting.drop_duplicates("name") if len(self.waiting) else self.waiting
-        texts = zip(rows["name"], rows["needs"], rows["command"], strict=True) if len(rows) else ()
-        return tuple(f"{name} {needs}: {command}" for name, needs, command in texts)
+        of_solutions: dict[str, Mapping[str, Any]] = {}
+        for row in self.waiting:
+            of_solutions.setdefault(row["name"], row)
+        return tuple(f"{name} {row['needs']}: {row['command']}" for name, row in of_solutions.items())
 
 
-def needs_in_words(row: Mapping[Any, Any]) -> str:
+def needs_in_words(row: Mapping[str, Any]) -> str:
     """Return what a run that did not finish lacked, by name where that is known; empty where it failed.
 
     Args:
-        row: of :attr:`Attempts.current`, or of :meth:`harness.store.store.Store.failures`.
+        row: of :attr:`Attempts.current`, or of :meth:`harness.store.store.Store.failure_rows`.
     """
     if row["kind"] not in NEEDS:
         return ""
@@ -64,41 +69,35 @@ def needs_of_failure(name: str, kind: str, settings: Settings) -> str:
         kind: class of the error.
         settings: where weights and features lie.
     """
-    tried = attempts(pd.DataFrame([{"name": name, "kind": kind}]), settings)
-    return needs_in_words(tried.current.iloc[0].to_dict()) if len(tried.current) else ""
+    tried = attempts([{"name": name, "kind": kind}], settings)
+    return needs_in_words(tried.current[0]) if tried.current else ""
 
 
-def attempts(failures: pd.DataFrame, settings: Settings) -> Attempts:
+def attempts(failures: TableRows, settings: Settings) -> Attempts:
     """Sort runs that did not finish by what they need now.
 
     Args:
-        failures: of :meth:`harness.store.store.Store.failures`.
+        failures: of :meth:`harness.store.store.Store.failure_rows`.
         settings: where weights and features lie.
     """
     return sorted_attempts(failures, lambda name: needs_of_solution(name, settings))
 
 
-def sorted_attempts(failures: pd.DataFrame, needs: Callable[[str], Sequence[Need] | None]) -> Attempts:
+def sorted_attempts(failures: TableRows, needs: Callable[[str], Sequence[Need] | None]) -> Attempts:
     """Sort as :func:`attempts` does.
 
     Args:
-        failures: of :meth:`harness.store.store.Store.failures`.
+        failures: of :meth:`harness.store.store.Store.failure_rows`.
         needs: of a solution by its name; ``None`` for one that nobody knows, whose rows stay failed.
     """
-    if failures.empty:
-        return Attempts(failures, failures)
-    missing = {}
-    for name in failures.loc[failures["kind"].isin(NEEDS), "name"].unique():
-        known = needs(str(name))
-        missing[name] = None if known is None else [need for need in known if not need.here]
-    lacking = failures["kind"].isin(NEEDS) & failures["name"].map(lambda name: missing.get(name) is not None)
-    waits = lacking & failures["name"].map(lambda name: bool(missing.get(name)))
-    waiting = failures[waits]
-    return Attempts(
-        failed=failures[~lacking],
-        waiting=waiting.assign(
-            needs=[state_of(missing[name] or ()) for name in waiting["name"]],
-            missing=[named_state_of(missing[name] or ()) for name in waiting["name"]],
-            command=["; ".join(commands_for(missing[name] or ())) for name in waiting["name"]],
-        ),
-    )
+    lacking = dict.fromkeys(str(row["name"]) for row in failures if row["kind"] in NEEDS)
+    of_solutions = {name: needs(name) for name in lacking}
+    current: list[Mapping[str, Any]] = []
+    for row in failures:
+        known = of_solutions.get(row["name"]) if row["kind"] in NEEDS else None
+        if known is None:
+            current.append(row)
+        elif missing := [need for need in known if not need.here]:
+            words = {"needs": state_of(missing), "missing": named_state_of(missing)}
+            current.append({**row, **words, "command": "; ".join(commands_for(missing))})
+    return Attempts(current)

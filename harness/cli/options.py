@@ -154,14 +154,14 @@ def format_options(function: F) -> F:
 
 def print_tables(tables: Sequence[Table], form: str) -> None:
     """Print tables in one of their forms, with an empty line between them."""
-    from harness.tables.forms import FORMS
-
     if form == "text":
         from harness.system.console import Terminal
         from harness.tables import text
 
         text.print_tables(Terminal(), tables)
         return
+    from harness.tables.forms import FORMS
+
     write = FORMS[form][0]
     # bytes: no system changes the line ends
     click.echo("\n".join(write(table) for table in tables).encode(), nl=False)

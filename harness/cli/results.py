@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,10 @@ from harness.system.counts import counted
 from harness.system.terminal import one_line
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.board.board import Board
     from harness.board.waiting import Attempts
     from harness.store.run_names import NamedRun
-    from harness.store.store import Store
+    from harness.store.store import Store, TableRows
 
 
 @click.command()
@@ -57,66 +55,71 @@ def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, stor
     settings = load_settings(out=out, store=store)
     results = Store(settings.store)
     with results.at_once() as held:
-        every = held.runs(hidden=True)
-        known = set() if every.empty else {*every.run_id, *every.folder}
-        listed = every if hidden or every.empty else every[~every.hidden]
+        every = held.run_rows(hidden=True)
+        known = {str(row[column]) for row in every for column in ("run_id", "folder")}
+        listed = _of_task(every if hidden else [row for row in every if not row["hidden"]], task_name)
         unrecorded = _tell_of_unrecorded(results, settings.out, known)
-        listed = _of_task(listed, task_name)
         options: dict[str, Any] = {"with_runs": True, "each_seed": each_seed, "sent": Ledger(settings.out).read()}
-        boards = every_board(held, listed, held.published(), **options) if len(listed) else ()
+        boards = every_board(held, listed, held.published_rows(), **options) if listed else ()
         if form == "json":
             print_json(_content_of(list(boards), listed))
-        elif len(listed):
+        elif listed:
             print_tables([table for board in boards for table in tables_of(board, named=True)], form)
             if form == "text":
-                _tell_of_attempts(attempts(_of_task(held.failures(), task_name), settings))
+                _tell_of_attempts(attempts(_of_task(held.failure_rows(), task_name), settings))
         elif not unrecorded:
             do = "Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)"
             click.echo(f"{results.place}: no runs yet. {do}")
 
 
-def _of_task(rows: pd.DataFrame, task: str | None) -> pd.DataFrame:
+def _of_task(rows: TableRows, task: str | None) -> TableRows:
     """Return the rows of a task; all of them where none is named."""
-    return rows[rows["task"] == task] if task and len(rows) else rows
+    return [row for row in rows if row["task"] == task] if task else rows
 
 
 def _tell_of_attempts(tried: Attempts) -> None:
     """Print which solutions wait for weights, and how many runs failed."""
     for note in tried.notes:
         click.echo(f"waiting: {one_line(note)}")
-    for name, reason in dict(zip(tried.failed.get("name", ()), tried.failed.get("reason", ()), strict=True)).items():
+    for name, reason in {row["name"]: row["reason"] for row in tried.failed}.items():
         first = str(reason).partition("\n")[0]
         click.echo(f"failed: {one_line(name)}: {one_line(first[:200])}")
 
 
-def _content_of(boards: Sequence[Board], runs: pd.DataFrame) -> list[dict[str, Any]]:
+def _content_of(boards: Sequence[Board], runs: TableRows) -> list[dict[str, Any]]:
     """Return the rows of the boards as plain data, in their order: what the other forms print, and more of each.
 
     A row of a run holds what the store holds of it, too; a mean over seeds that of its lowest seed, but for the
     numbers, and ``members``. Runs of tasks that have no board follow.
     """
-    import pandas as pd
-
+    from harness.board.entries import COLUMNS
     from harness.store.run_names import short_id
 
-    listed = json.loads(runs.to_json(orient="records", date_format="iso")) if len(runs) else []
+    listed = [_plain(row) for row in runs]
     by_id = {row["run_id"]: row for row in listed}
     content, shown = [], set()
     for board in boards:
-        apart = board.reference.to_dict("records") if board.view.verified else []  # as the other forms have it
-        rows = pd.DataFrame([*board.entries.to_dict("records"), *apart])
+        apart = board.reference_rows if board.view.verified else ()  # as the other forms have it
         place: dict[str, str | None] = {
             "task": board.view.task.name,
             "split": board.view.split,
             "data_name": board.view.data_name,
         }
         place["labels"] = board.ranking.labels if board.ranking else None
-        for row in json.loads(rows.to_json(orient="records", date_format="iso")):
-            run_id = row["run_id"]
-            names = {"value": row["score"], "short_id": short_id(run_id) if run_id else None}
-            content.append({**by_id.get(run_id, {}), **row, **names, **place})
-            shown |= set(row["members"] or [])
+        for entry in (*board.rows, *apart):
+            row = _plain({name: getattr(entry, name) for name in COLUMNS})
+            names = {"value": entry.score, "short_id": short_id(entry.run_id) if entry.run_id else None}
+            content.append({**by_id.get(entry.run_id, {}), **row, **names, **place})
+            shown |= set(entry.members or ())
     return [*content, *(row for row in listed if row["run_id"] not in shown)]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row for JSON: a time as ISO 8601, with milliseconds."""
+    return {
+        key: value.isoformat(timespec="milliseconds") if isinstance(value, datetime.datetime) else value
+        for key, value in row.items()
+    }
 
 
 def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:

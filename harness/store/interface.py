@@ -18,6 +18,10 @@ class ConflictError(StoreBusyError):
 class Rows(Protocol):
     """The rows that a statement returns. Fetch them before the next statement runs."""
 
+    @property
+    def description(self) -> Sequence[tuple[Any, ...]]:
+        """One tuple per column, its name first."""
+
     def fetchone(self) -> tuple[Any, ...] | None:
         """Return the next row, or ``None`` after the last."""
 

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -35,13 +35,51 @@ from harness.store.rows import (
     transaction,
 )
 from harness.store.schema import migrate, require_current, schema_version, show_as_migrated
-from harness.store.sql import has_seen_val, listed, literal
+from harness.store.sql import has_seen_val, listed, literal, quoted
 from harness.system.regular import is_taken
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Replicates = dict[str, npt.NDArray[np.floating[Any]]]
+TableRows = Sequence[Mapping[str, Any]]
+"""Rows of a query by column; an empty cell is ``None``."""
+
+_FAILURES = "SELECT * FROM failures ORDER BY created DESC, failure_id"
+_TARGETS = f"""
+    SELECT run_id, metric, target, value FROM scores WHERE estimate = {quoted(HEADLINE)} AND target <> 'all'
+    ORDER BY run_id
+"""  # noqa: S608 - a name of ours
+_RUNS = f"""
+    -- joined by equal columns alone, and judged here: conditions on one side of a LEFT JOIN make DuckDB compare
+    -- each run with each score
+    SELECT r.* EXCLUDE (parts, counts), if(counts, h.metric, NULL) AS metric,
+           if(counts, h.metric_version, NULL) AS metric_version, if(counts, h.value, NULL) AS value,
+           if(counts, h.low, NULL) AS low, if(counts, h.high, NULL) AS high,
+           if(counts AND h.value IS NOT NULL, t.value, NULL) AS tuned_on_all, c.value AS constant,
+           parts[1]->>'$' AS constant_name, CAST(parts[2] AS VARCHAR) AS notes,
+           parts[3]->>'$' AS learned_from, TRY_CAST(parts[4]->>'$' AS BIGINT) AS persons,
+           coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false) AS hidden, CAST(parts[6] AS VARCHAR) AS tags,
+           TRY_CAST(parts[7]->>'$' AS BIGINT) AS stride
+    FROM (
+        -- all at once: each look into a record reads the whole of it
+        SELECT * EXCLUDE (record), NOT (split = 'val' AND {has_seen_val("runs")}) AS counts,
+               json_extract(record, [
+                   '$.constant', '$.notes', '$.data.learned_from', '$.data.persons', '$.marks.hidden',
+                   '$.marks.tags', '$.recipe.stride'
+               ]) AS parts
+        FROM runs
+    ) r
+    LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
+    LEFT JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'
+         AND h.metric = c.metric
+    LEFT JOIN scores t ON t.run_id = r.run_id AND t.estimate = 'tuned_on_all' AND t.target = 'all'
+         AND t.metric = c.metric
+    {{condition}}
+    ORDER BY r.created DESC, r.run_id
+"""  # noqa: S608 - a condition that no text of others is part of
+_EVERY_RUN = _RUNS.format(condition="")
+_SHOWN_RUNS = _RUNS.format(condition="WHERE NOT coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false)")
 
 
 class Store:
@@ -187,6 +225,40 @@ class Store:
             rows: pd.DataFrame = pd.DataFrame() if db is None else db.execute(sql, list(parameters)).df()
         return rows
 
+    def rows(self, sql: str) -> TableRows:
+        """Run one read-only query as :meth:`query` does, without pandas, which takes a quarter of a second to load.
+
+        Args:
+            sql: the query. It has no parameters, because DuckDB would load pandas to bind them.
+
+        Returns:
+            The rows, with ``None`` for NaN, too; no rows for a missing store.
+        """
+        with self.reading() as db:
+            if db is None:
+                return ()
+            result = db.execute(sql)
+            columns = [about[0] for about in result.description]
+            fetched = result.fetchall()
+        return tuple({name: _filled(value) for name, value in zip(columns, row, strict=True)} for row in fetched)
+
+    def run_rows(self, *, hidden: bool = False) -> TableRows:
+        """Return the rows of :meth:`runs`."""
+        return self.rows(_EVERY_RUN if hidden else _SHOWN_RUNS)
+
+    def failure_rows(self) -> TableRows:
+        """Return the rows of :meth:`failures`."""
+        return self.rows(_FAILURES)
+
+    def target_rows(self) -> TableRows:
+        """Return the rows of :meth:`targets`."""
+        return self.rows(_TARGETS)
+
+    def published_rows(self) -> TableRows:
+        """Return the rows of :meth:`published`."""
+        stored = self.rows("SELECT * FROM published")
+        return stored or tuple(dict(zip(COLUMNS["published"], row, strict=True)) for row in _published_rows())
+
     def runs(self, *, hidden: bool = False) -> pd.DataFrame:
         """Return every run, newest first, with its scores by the official metric.
 
@@ -196,37 +268,7 @@ class Store:
         Args:
             hidden: include hidden runs, see :class:`harness.records.marks.Marks`.
         """
-        return self.query(
-            f"""
-            -- joined by equal columns alone, and judged here: conditions on one side of a LEFT JOIN make DuckDB compare
-            -- each run with each score
-            SELECT r.* EXCLUDE (parts, counts), if(counts, h.metric, NULL) AS metric,
-                   if(counts, h.metric_version, NULL) AS metric_version, if(counts, h.value, NULL) AS value,
-                   if(counts, h.low, NULL) AS low, if(counts, h.high, NULL) AS high,
-                   if(counts AND h.value IS NOT NULL, t.value, NULL) AS tuned_on_all, c.value AS constant,
-                   parts[1]->>'$' AS constant_name, CAST(parts[2] AS VARCHAR) AS notes,
-                   parts[3]->>'$' AS learned_from, TRY_CAST(parts[4]->>'$' AS BIGINT) AS persons,
-                   coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false) AS hidden, CAST(parts[6] AS VARCHAR) AS tags,
-                   TRY_CAST(parts[7]->>'$' AS BIGINT) AS stride
-            FROM (
-                -- all at once: each look into a record reads the whole of it
-                SELECT * EXCLUDE (record), NOT (split = 'val' AND {has_seen_val("runs")}) AS counts,
-                       json_extract(record, [
-                           '$.constant', '$.notes', '$.data.learned_from', '$.data.persons', '$.marks.hidden',
-                           '$.marks.tags', '$.recipe.stride'
-                       ]) AS parts
-                FROM runs
-            ) r
-            LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
-            LEFT JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'
-                 AND h.metric = c.metric
-            LEFT JOIN scores t ON t.run_id = r.run_id AND t.estimate = 'tuned_on_all' AND t.target = 'all'
-                 AND t.metric = c.metric
-            WHERE ? OR NOT coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false)
-            ORDER BY r.created DESC, r.run_id
-            """,  # noqa: S608 - a condition that no text of others is part of
-            [hidden],
-        )
+        return self.query(_EVERY_RUN if hidden else _SHOWN_RUNS)
 
     def scores(self, run_id: str) -> pd.DataFrame:
         """Return all scores of a run."""
@@ -249,10 +291,7 @@ class Store:
 
     def targets(self) -> pd.DataFrame:
         """Return every run's headline per class, dimension or action unit: ``run_id, metric, target, value``."""
-        return self.query(
-            "SELECT run_id, metric, target, value FROM scores WHERE estimate = ? AND target <> 'all' ORDER BY run_id",
-            [HEADLINE],
-        )
+        return self.query(_TARGETS)
 
     def replicates(self, run_ids: Sequence[str]) -> Replicates:
         """Return the official score of each bootstrap replicate; see :func:`harness.store.rows.draw_rows`.
@@ -274,7 +313,7 @@ class Store:
 
     def failures(self) -> pd.DataFrame:
         """Return the failed runs, newest first; see :class:`harness.records.failure.Failure`."""
-        return self.query("SELECT * FROM failures ORDER BY created DESC, failure_id")
+        return self.query(_FAILURES)
 
     def sweep(self, run_id: str) -> pd.DataFrame:
         """Return the points of a run's curves, see :class:`harness.records.curves.SweepPoint`."""
@@ -352,6 +391,17 @@ class Store:
             if version:
                 show_as_migrated(db, version)
             yield db if version else None
+
+
+def rows_of(frame: pd.DataFrame) -> TableRows:
+    """Return the rows of a data frame of :class:`Store`, as its methods for rows return them."""
+    columns = {str(name): frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame}
+    return tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+
+def _filled(value: Any) -> Any:
+    """Return a value of a cell; ``None`` for NaN, as a data frame has it for both."""
+    return None if isinstance(value, float) and value != value else value
 
 
 def create(path: Path, *, patience: float = PATIENCE) -> None:

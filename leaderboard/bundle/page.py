@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 from harness import __version__
@@ -22,7 +21,7 @@ from harness.board.tables.board import board_table
 from harness.errors import UsageError
 from harness.metrics.titles import score_title
 from harness.store.address import StoreAddress
-from harness.store.store import Store
+from harness.store.store import Store, TableRows
 from harness.system.atomic import write_text
 from harness.system.counts import counted
 from harness.tables.html import Cell, Head, HtmlRow, html_cells, html_head, html_table
@@ -87,7 +86,7 @@ def bundle(store: Store, moment: datetime.datetime) -> str:
     Raises:
         StoreError: the store can't be read.
     """
-    runs, published = store.runs(), store.published()
+    runs, published = store.run_rows(), store.published_rows()
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     sections = [_section(board, runs) for board in every_board(store, runs, published)]
     environment = jinja2.Environment(
@@ -101,7 +100,7 @@ def bundle(store: Store, moment: datetime.datetime) -> str:
         made=f"{moment:%Y-%m-%d %H:%M}",
         store=_name(store),
         n_runs=len(runs),
-        newest="" if runs.empty else f"{runs['created'].max():%Y-%m-%d %H:%M}",
+        newest=f"{max(row['created'] for row in runs):%Y-%m-%d %H:%M}" if runs else "",
         sections=sorted(sections, key=lambda section: section["n_runs"] == 0),
         words=_GLOSSARY | ({_BY_PERSON: words.INTERVAL_BY_PERSON} if unit_of(runs) == "person" else {}),
         dagger=TIED,
@@ -127,7 +126,7 @@ def _name(store: Store) -> str:
     return "of a team" if isinstance(place, StoreAddress) else "/".join(place.resolve().parts[-2:])
 
 
-def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
+def _section(board: Board, runs: TableRows) -> dict[str, Any]:
     view, metric = board.view, board.view.task.metric
     on_val = view.split == "val"
     own_runs, named = runs_of(runs, view), f", labels {view.labels}" if board.others else ""
@@ -145,22 +144,18 @@ def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
         "data_name": view.data_name,
         "published_on": view.published_on,
         "drawn": view.drawn,
-        "leader": leader(board.entries),
+        "leader": leader(board.rows),
         "n_runs": len(own_runs),
-        "published_tuned": words.PUBLISHED_TUNED if 0 < len(board.runs) < len(board.entries) and on_val else "",
-        "board": _shown(board_table(board.entries, view), view) if len(board.entries) else None,
-        "reference": _shown(board_table(board.reference, view), view) if len(board.reference) else None,
+        "published_tuned": words.PUBLISHED_TUNED if 0 < len(board.runs) < len(board.rows) and on_val else "",
+        "board": _shown(board_table(board.rows, view), view) if board.rows else None,
+        "reference": _shown(board_table(board.reference_rows, view), view) if board.reference_rows else None,
     }
 
 
-def _data_text(runs: pd.DataFrame) -> str:
+def _data_text(runs: TableRows) -> str:
     """Return the size of the data of runs without a score, such as ``70 videos, 280,532 frames``, for each version."""
-    versions = runs.drop_duplicates(["videos", "frames"]) if len(runs) else runs
-    return "; or ".join(f"{videos:,} videos, {frames:,} frames" for videos, frames in _pairs(versions))
-
-
-def _pairs(versions: pd.DataFrame) -> list[tuple[int, int]]:
-    return [] if versions.empty else list(zip(versions["videos"], versions["frames"], strict=True))
+    versions = dict.fromkeys((row["videos"], row["frames"]) for row in runs)
+    return "; or ".join(f"{videos:,} videos, {frames:,} frames" for videos, frames in versions)
 
 
 def _short_hash(text: str) -> str:

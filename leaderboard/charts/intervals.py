@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.board.entries import MARKS, RUN
+from harness.board.entries import MARKS, RUN, Entries, frame_of
 from leaderboard.charts.colours import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
 
 Spec = dict[str, Any]
@@ -21,11 +21,11 @@ _ROW, _LINE, _LABEL_WIDTH = 24, 13, 80
 _AXIS_HEIGHT, _LEGEND_HEIGHT, _CONSTANT_HEIGHT = 64, 40, 20
 
 
-def interval_chart(entries: pd.DataFrame, score_title: str) -> Spec:
+def interval_chart(entries: Entries, score_title: str) -> Spec:
     """Return a chart with a point per entry, best first; runs with their interval, published results hollow.
 
     Args:
-        entries: sorted rows of :func:`harness.board.entries.board_entries`, at least one, all with a score.
+        entries: sorted entries of a :class:`harness.board.board.Board`, at least one, all with a score.
         score_title: name of the official metric.
     """
     shown = _rows(entries)
@@ -111,9 +111,9 @@ _TOOLTIP = {
 }
 
 
-def _rows(entries: pd.DataFrame) -> pd.DataFrame:
+def _rows(entries: Entries) -> pd.DataFrame:
     """Return plain columns for the chart, with all texts of the tooltips."""
-    shown = entries.head(MOST_ROWS)
+    shown = frame_of(entries[:MOST_ROWS])
     made_with = [
         " · ".join(str(part) for part in parts if isinstance(part, str) and part)
         for parts in zip(shown["encoder"], shown["head"], shown["postprocess"], strict=True)

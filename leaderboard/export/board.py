@@ -14,10 +14,8 @@ from harness.tasks import TASKS
 from leaderboard.export.writing import one_of, open_store, write, writing_options
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.board.board import Board
-    from harness.board.entries import Filters
+    from harness.board.entries import Entries, Filters
 
 
 @click.command()
@@ -63,7 +61,7 @@ def board(
     from harness.board.tables.board import board_table
 
     whole = _board(load_settings(out=out, store=store), task, split, data_set, labels, each_seed=each_seed)
-    entries = whole.reference if reference else whole.entries
+    entries = whole.reference_rows if reference else whole.rows
     shown = filtered(entries, _filters(entries, **filters))
     notes = whole.notes if not reference else (whole.apart,) if whole.apart else ()
     for note in notes:
@@ -89,7 +87,7 @@ def _board(
 
     store = open_store(settings)
     with store.at_once() as held:
-        runs, published = held.runs(), held.published()
+        runs, published = held.run_rows(), held.published_rows()
     tasks = tasks_with_entries(runs, published)
     chosen_task = TASKS[one_of("task", task, tasks)]
     chosen = one_of("split of this task", split, splits_with_entries(runs, published, chosen_task))
@@ -104,11 +102,11 @@ def _board(
     return load_board(store, View(chosen_task, chosen, name, version), each_seed=each_seed, sent=sent)
 
 
-def _filters(entries: pd.DataFrame, search: str, since: str, until: str, **accepted: tuple[str, ...]) -> Filters:
+def _filters(entries: Entries, search: str, since: str, until: str, **accepted: tuple[str, ...]) -> Filters:
     from harness.board.entries import Filters
 
     for key, values in accepted.items():
-        known = {str(value) for value in entries[key].dropna() if value}
+        known = {str(value) for entry in entries if (value := getattr(entry, key))}
         for value in values:
             if value not in known:
                 raise UnknownNameError(f"{key} (none of the entries has it)", value, known)

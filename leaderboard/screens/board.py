@@ -11,15 +11,15 @@ import pandas as pd
 import streamlit as st
 
 from harness.board.board import Board, build_board, ranked_runs, with_test_files
-from harness.board.entries import RUN, View, filtered, unit_of
+from harness.board.entries import Entries, Entry, View, filtered, unit_of
 from harness.board.gains import OWN
 from harness.board.rank_intervals import leader, leading
 from harness.board.tables.board import board_table, with_names
 from harness.board.waiting import Attempts
 from harness.errors import AbawError, StoreError
 from harness.metrics.titles import score_title
+from harness.store.store import TableRows
 from harness.system.counts import counted
-from harness.tables.table import Row, records
 from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
 from leaderboard.screens import grid, phone
@@ -56,24 +56,23 @@ def board() -> None:
     store_notice(contents, published=True)
     data_notice(view)
     whole = _with_test_files(contents, _read_board(contents, view, each_seed))
-    filters, layout = choose_filters(contents, whole.entries, whole.reference)
-    shown, reference = filtered(whole.entries, filters), filtered(whole.reference, filters)
+    filters, layout = choose_filters(contents, whole.rows, whole.reference_rows)
+    shown, reference = filtered(whole.rows, filters), filtered(whole.reference_rows, filters)
     _say_what_is_shown(whole, shown)
-    if len(shown):
+    if shown:
         _show_actions([*_chosen(shown), *_chosen(reference)], shown, whole)
         _show_on_phone(layout.ordered(shown), view)
         _show_table(layout.ordered(shown), reference, view, "board", layout.columns)
     _show_attempts(read_attempts(contents, view.task.name), view)
-    if len(reference):
+    if reference:
         _show_reference(reference, shown, whole)
     _show_chart(shown, metric)
 
 
 def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
     """Return the board; if the store is unreadable now, classes, rank intervals and ties are missing."""
-    parts = (view, contents.runs, contents.published, contents.failures)
-    if not len(contents.runs):
-        return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
+    if not contents.rows:
+        return build_board(view, contents.rows, contents.published, (), {}, each_seed=each_seed)
     key = (
         str(contents.place), contents.version, len(contents.runs), view.task.name, view.split, view.data_name,
         view.labels, each_seed,
@@ -83,7 +82,7 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
     except StoreError as error:
         st.warning("**Classes, places and ties can't be shown now.** Press Refresh in a moment.")
         st.text(str(error))
-        return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
+        return build_board(view, contents.rows, contents.published, (), {}, each_seed=each_seed)
 
 
 # the board is cached, because it is small; the replicates that it is computed from are large
@@ -92,11 +91,10 @@ def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) ->
     with read_at_once(_contents) as store:
         return build_board(
             _view,
-            _contents.runs,
+            _contents.rows,
             _contents.published,
-            _contents.failures,
-            store.targets(),
-            store.replicates(ranked_runs(_contents.runs, _view)),
+            store.target_rows(),
+            store.replicates(ranked_runs(_contents.rows, _view)),
             each_seed=bool(key[-1]),
             read_statistics=store.statistics,
             read_contents=store.contents,
@@ -105,7 +103,7 @@ def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) ->
 
 def _with_test_files(contents: Contents, whole: Board) -> Board:
     """Return the board with each run's progress towards a submission, if store and ledger are readable."""
-    if whole.runs.empty:
+    if not whole.runs:
         return whole
     try:
         return with_test_files(whole, read_states(contents))
@@ -115,9 +113,9 @@ def _with_test_files(contents: Contents, whole: Board) -> Board:
         return whole
 
 
-def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
-    entries, view = whole.entries, whole.view
-    if entries.empty:
+def _say_what_is_shown(whole: Board, shown: Entries) -> None:
+    entries, view = whole.rows, whole.view
+    if not entries:
         st.info("Nothing here yet for this task, split and data set.")
         return
     _say_which_labels(whole)
@@ -126,12 +124,12 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
         _lead_on(entries, view)
     if len(shown) < len(entries):
         with st.container(horizontal=True, vertical_alignment="center"):
-            if shown.empty:
+            if not shown:
                 st.text(f"None of the {len(entries)} rows passes the filters.", width="content")
             else:
                 st.text(f"{len(shown)} of {len(entries)} rows pass the filters.", width="content")
             st.button("Clear filters", on_click=clear_filters)
-    if shown["kind"].eq(RUN).any() and shown["kind"].ne(RUN).any() and view.split == "val":
+    if len({entry.is_run for entry in shown}) > 1 and view.split == "val":
         st.caption(words.PUBLISHED_TUNED, help=f"{words.CROSS_FITTED} {words.TUNED}")
 
 
@@ -153,9 +151,9 @@ def _say_which_labels(whole: Board) -> None:
         st.text(f"{counted(number, 'run')} on these same labels: under the data set {name}.", help=words.ELSEWHERE)
 
 
-def _lead_on(entries: pd.DataFrame, view: View) -> None:
+def _lead_on(entries: Entries, view: View) -> None:
     """Show links to the best run, to its comparison with the second, and to the gains of ingredients."""
-    keys = list(leading(entries)["key"][:2])
+    keys = [entry.key for entry in leading(entries)[:2]]
     with st.container(horizontal=True, gap="small"):
         link("run", "Open the best run", help=words.OF_SEVERAL, run=keys[0])
         if len(keys) > 1:
@@ -165,12 +163,12 @@ def _lead_on(entries: pd.DataFrame, view: View) -> None:
             link("papers", "Which ingredient helped", **state)
 
 
-def _chosen(entries: pd.DataFrame) -> tuple[Row, ...]:
+def _chosen(entries: Entries) -> list[Entry]:
     """Return the selected entries; the page's address holds the selection."""
-    return records(entries[entries["key"].isin(st.query_params.get_all(ENTRY))])
+    return [entry for entry in entries if entry.key in st.query_params.get_all(ENTRY)]
 
 
-def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whole: Board) -> None:
+def _show_actions(chosen: Entries, shown: Entries, whole: Board) -> None:
     """Show the actions on the selected rows in a line above the table.
 
     The line is always there, so that the table does not move when rows are selected.
@@ -187,14 +185,14 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whol
         version = f"-{view.labels}" if whole.others else ""
         export_buttons(board_table(shown, view, whole.notes), f"{view.task.name}-{view.split}{version}".lower())
         # links instead of buttons, so that they can be opened in a new tab
-        if alone and alone["kind"] == RUN:
-            link("run", "Open run", help=words.OF_SEVERAL, run=alone["key"])
+        if alone and alone.is_run:
+            link("run", "Open run", help=words.OF_SEVERAL, run=alone.key)
         if len(chosen) == 2:
-            link("compare", "Compare", help=words.OF_SEVERAL, a=chosen[0]["key"], b=chosen[1]["key"])
+            link("compare", "Compare", help=words.OF_SEVERAL, a=chosen[0].key, b=chosen[1].key)
         if alone:
-            st.text(alone["label"], width="content")
+            st.text(alone.label, width="content")
         elif len(chosen) == 2:
-            st.text(" with ".join(_short(entry["label"]) for entry in chosen), width="content")
+            st.text(" with ".join(_short(entry.label) for entry in chosen), width="content")
         else:
             hint = (
                 f"{len(chosen)} rows are selected."
@@ -203,17 +201,17 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whol
                 "compared, and more with one of them."
             )
             st.caption(hint, width="content")
-        if len(runs := [entry for entry in chosen if entry["kind"] == RUN]) > 2:
+        if len(runs := [entry for entry in chosen if entry.is_run]) > 2:
             _compare_with_base(runs)
-    if alone and alone["kind"] != RUN:
+    if alone and not alone.is_run:
         with st.container(border=True):
-            st.text(f"Score {alone['score']:.4g}, ABAW edition {alone['edition']:.0f}, evidence: {alone['evidence']}")
-            st.text(f"Source: {alone['source']}")
+            st.text(f"Score {alone.score:.4g}, ABAW edition {alone.edition}, evidence: {alone.evidence}")
+            st.text(f"Source: {alone.source}")
 
 
-def _compare_with_base(runs: Sequence[Mapping[str, Any]]) -> None:
+def _compare_with_base(runs: Entries) -> None:
     """Show a link to a comparison of the selected runs with a baseline among them, which the address holds."""
-    labels = {str(run["key"]): str(run["label"]) for run in runs}
+    labels = {run.key: run.label for run in runs}
     linked = st.query_params.get(BASE)
     # the address decides; by default the last run is the baseline, so that better runs are compared with it
     base = linked if linked in labels else list(labels)[-1]
@@ -234,21 +232,21 @@ def _short(label: str) -> str:
     return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
-def _show_on_phone(shown: pd.DataFrame, view: View) -> None:
+def _show_on_phone(shown: Entries, view: View) -> None:
     """Show rank, name and score of the first rows in a list that fits a phone's screen."""
     heads = ("Rank", "Solution", score_title(view.task.metric))
-    rows = map(_phone_row, shown.head(phone.MOST_ROWS).to_dict("records"))
+    rows = map(_phone_row, shown[: phone.MOST_ROWS])
     phone.show_list("board", heads, rows, 1, len(shown))
 
 
-def _phone_row(entry: Mapping[Any, Any]) -> tuple[phone.Cell, ...]:
-    address = f"run?{urlencode({'run': entry['key']})}" if entry["kind"] == RUN else ""
-    ends = "" if pd.isna(entry["low"]) else f"{entry['low']:.3f} to {entry['high']:.3f}"
-    rank, score = phone.number(entry["rank"], 0), phone.number(entry["score"])
-    return phone.Cell(rank), phone.Cell(str(entry["label"]), address=address), phone.Cell(score, ends)
+def _phone_row(entry: Entry) -> tuple[phone.Cell, ...]:
+    address = f"run?{urlencode({'run': entry.key})}" if entry.is_run else ""
+    ends = "" if entry.low is None else f"{entry.low:.3f} to {entry.high:.3f}"
+    rank, score = phone.number(entry.rank, 0), phone.number(entry.score)
+    return phone.Cell(rank), phone.Cell(entry.label, address=address), phone.Cell(score, ends)
 
 
-def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str, columns: Sequence[str] = ()) -> None:
+def _show_table(shown: Entries, beside: Entries, view: View, name: str, columns: Sequence[str] = ()) -> None:
     """Show a table of entries, and keep the selection in the page's other table.
 
     Args:
@@ -260,7 +258,7 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
     """
     table = with_names(board_table(shown, view), shown)
     frame = grid.board_frame(table, shown, columns)
-    keys, others = ([str(key) for key in entries["key"]] for entries in (shown, beside))
+    keys, others = ([entry.key for entry in entries] for entries in (shown, beside))
     # the key depends on the rows: in a table with other rows the selection must not move to another run
     widget = f"{name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:12]}"
     linked = st.query_params.get_all(ENTRY)
@@ -269,7 +267,7 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
         selection = st.session_state[widget]["selection"]
         rows = selection["rows"]
         of_names = [row for row, column in selection["cells"] if column == "name"]
-        if of_names and shown["kind"].iloc[of_names[0]] == RUN:
+        if of_names and shown[of_names[0]].is_run:
             st.session_state[_CLICKED] = keys[of_names[0]]
         elsewhere = [key for key in st.query_params.get_all(ENTRY) if key in others]
         if selected := [*(keys[row] for row in rows), *elsewhere]:
@@ -310,7 +308,7 @@ def _show_attempts(tried: Attempts, view: View) -> None:
             st.code(row["file"], language=None)
 
 
-def _choose_attempt(rows: pd.DataFrame, key: str, last: Mapping[str, str]) -> pd.Series[Any]:
+def _choose_attempt(rows: TableRows, key: str, last: Mapping[str, str]) -> Mapping[str, Any]:
     """Show runs without a result, and return the selected one, by default the first.
 
     Args:
@@ -320,13 +318,14 @@ def _choose_attempt(rows: pd.DataFrame, key: str, last: Mapping[str, str]) -> pd
     """
     c = st.column_config
     short, long = last
+    frame = pd.DataFrame(rows, columns=["created", "name", "split", "data_name", "seed", short, long])
     state = st.dataframe(
-        rows[["created", "name", "split", "data_name", "seed", short, long]],
+        frame,
         hide_index=True,
         height=grid.height(min(len(rows), 6)),
         column_config={
             "created": c.DatetimeColumn("Tried (UTC)", format="YYYY-MM-DD HH:mm", width=132),
-            "name": c.TextColumn("Solution", width=grid.name_width(rows["name"])),
+            "name": c.TextColumn("Solution", width=grid.name_width(frame["name"])),
             "split": c.TextColumn("Split", width=50),
             "data_name": c.TextColumn("Data set", width=120),
             "seed": c.NumberColumn("Seed", format="%d", width=50),
@@ -339,10 +338,10 @@ def _choose_attempt(rows: pd.DataFrame, key: str, last: Mapping[str, str]) -> pd
         placeholder="–",
     )
     chosen = state["selection"]["rows"]
-    return rows.iloc[chosen[0] if chosen and chosen[0] < len(rows) else 0]
+    return rows[chosen[0] if chosen and chosen[0] < len(rows) else 0]
 
 
-def _show_reference(reference: pd.DataFrame, shown: pd.DataFrame, whole: Board) -> None:
+def _show_reference(reference: Entries, shown: Entries, whole: Board) -> None:
     view = whole.view
     st.text(
         whole.apart or f"Published results are on {view.published_on}; not comparable with runs on {view.data_name}."
@@ -352,12 +351,12 @@ def _show_reference(reference: pd.DataFrame, shown: pd.DataFrame, whole: Board) 
         _show_table(reference, shown, view, "reference")
 
 
-def _show_chart(shown: pd.DataFrame, metric: str) -> None:
-    scored = shown[shown["score"].notna()]
-    if scored.empty:
+def _show_chart(shown: Entries, metric: str) -> None:
+    scored = [entry for entry in shown if entry.score is not None]
+    if not scored:
         return
     show_chart(interval_chart(scored, score_title(metric)))
-    if scored["tied"].eq(True).any():
+    if any(entry.tied for entry in scored):
         st.caption("† tied with the best run", help=words.STANDING)
     if len(scored) > MOST_ROWS:
         st.caption(f"The chart shows the best {MOST_ROWS} of {len(scored)}; the table has them all.")

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from harness.board.differences import comparable, run_choices
+from harness.board.differences import run_choices
 from harness.board.entries import distinct
+from harness.board.rankings import comparable
 from harness.board.tables.compare import several_table
 from harness.errors import AbawError, DataError
 from harness.metrics.several import SeveralComparisons, compare_several, numbers_of

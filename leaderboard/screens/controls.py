@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from harness.board.entries import (
     MARKS,
+    Entries,
     Filters,
     View,
     data_with_entries,
@@ -54,7 +56,7 @@ def choose_view(contents: Contents) -> tuple[View, bool]:
     Returns:
         The chosen view, and True if each seed is to have a row.
     """
-    runs, published = contents.runs, contents.published
+    runs, published = contents.rows, contents.published
     # the key lets the row keep its place when elements above it change
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="view"):
         tasks = tasks_with_entries(runs, published)
@@ -103,14 +105,17 @@ class Layout:
     ascending: bool = False
     columns: tuple[str, ...] = ()
 
-    def ordered(self, entries: pd.DataFrame) -> pd.DataFrame:
+    def ordered(self, entries: Entries) -> Entries:
         """Return the entries in this order; rows without a value come last, and equal values are ordered by rank."""
         if not self.sort:
-            return entries.iloc[::-1] if self.ascending else entries
-        return entries.sort_values(self.sort, ascending=self.ascending, kind="stable", na_position="last")
+            return entries[::-1] if self.ascending else entries
+        value_of = operator.attrgetter(self.sort)
+        filled = [entry for entry in entries if value_of(entry) is not None]
+        filled.sort(key=value_of, reverse=not self.ascending)
+        return [*filled, *(entry for entry in entries if value_of(entry) is None)]
 
 
-def choose_filters(contents: Contents, *entries: pd.DataFrame) -> tuple[Filters, Layout]:
+def choose_filters(contents: Contents, *entries: Entries) -> tuple[Filters, Layout]:
     """Show search, filters, order and columns, and return the reader's choice.
 
     Args:
@@ -131,10 +136,10 @@ def choose_filters(contents: Contents, *entries: pd.DataFrame) -> tuple[Filters,
     return Filters(accepted, search or "", **days), layout
 
 
-def _choose_layout(entries: pd.DataFrame) -> Layout:
+def _choose_layout(entries: Entries) -> Layout:
     """Show the choices of order and columns, and return the reader's."""
     # by title, so that the address is readable
-    by_title = {title: key for key, title in _SORTED_BY.items() if entries[key].nunique() > 1}
+    by_title = {title: key for key, title in _SORTED_BY.items() if len(_values_of(entries, key)) > 1}
     st.selectbox("Sort by", [_BY_RANK, *by_title], key="sort", bind="query-params", help=words.SORT, width=240)
     ascending = st.toggle("Ascending", key="ascending", bind="query-params")
     columns = st.multiselect(
@@ -145,6 +150,11 @@ def _choose_layout(entries: pd.DataFrame) -> Layout:
     return Layout(order, ascending, tuple(grid.COLUMNS[title] for title in columns))
 
 
+def _values_of(entries: Entries, key: str) -> set[Any]:
+    """Return the distinct values of a column; empty cells have none."""
+    return {value for entry in entries if (value := getattr(entry, key)) is not None}
+
+
 def _columns_label() -> str:
     """Return the label of the popover, with the number of choices in it that differ from the defaults."""
     chosen = [st.session_state[key] if key in st.session_state else st.query_params.get(key) for key in _LAYOUT]
@@ -152,11 +162,9 @@ def _columns_label() -> str:
     return f"Order and columns ({active})" if active else "Order and columns"
 
 
-def _choose_values(
-    entries: Sequence[pd.DataFrame], key: str, label: str, text: str, accepted: dict[str, list[str]]
-) -> None:
+def _choose_values(entries: Sequence[Entries], key: str, label: str, text: str, accepted: dict[str, list[str]]) -> None:
     """Offer the values of a column as a filter, if there are several or a filter is set; store the choice."""
-    values = {str(value) for some in entries for value in some[key].dropna().unique() if value}
+    values = {str(value) for some in entries for value in _values_of(some, key) if value}
     if len(values) < 2 and not st.session_state.get(key):
         return
     options = [kind for kind in MARKS if kind in values] if key == "kind" else sorted(values)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from harness.board.entries import MARKS, RUN
+from harness.board.entries import MARKS, RUN, Entries
 from harness.tables.table import RIGHT_ALIGNED, Column, Table
 from harness.tasks import Task
 from leaderboard import words
@@ -124,7 +124,7 @@ def show_grid(
     )
 
 
-def board_frame(table: Table, entries: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
+def board_frame(table: Table, entries: Entries, columns: Sequence[str] = ()) -> pd.DataFrame:
     """Return the board's table as the page shows it; row ``i`` is entry ``i``.
 
     Args:
@@ -132,9 +132,10 @@ def board_frame(table: Table, entries: pd.DataFrame, columns: Sequence[str] = ()
         entries: entries that the table was made of.
         columns: keys to show beside rank, name and score; empty for all.
     """
-    frame = grid_frame(table, _ORDER).assign(classes=list(entries["classes"]))
+    frame = grid_frame(table, _ORDER)
+    frame["classes"] = pd.Series([entry.classes for entry in entries], dtype=object)
     if "kind" in frame:
-        frame["kind"] = pd.Series([[MARKS[kind]] for kind in entries["kind"]], dtype=object)
+        frame["kind"] = pd.Series([[MARKS[entry.kind]] for entry in entries], dtype=object)
     if "created" in frame:
         frame["created"] = pd.to_datetime(frame["created"])
     if "trained_on" in frame:
@@ -145,7 +146,7 @@ def board_frame(table: Table, entries: pd.DataFrame, columns: Sequence[str] = ()
         order.remove("trained_on")
         order.insert(order.index("score"), "trained_on")
         always = (*_ALWAYS, "trained_on")  # no choice of columns hides a flag
-    if entries["data_fingerprint"].nunique() < 2:
+    if len({entry.data_fingerprint for entry in entries} - {None}) < 2:
         order = [key for key in order if key != "data_fingerprint"]
     else:
         frame["data_fingerprint"] = frame["data_fingerprint"].str[:8]

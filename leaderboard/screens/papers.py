@@ -33,6 +33,7 @@ from harness.board.rankings import Ranking
 from harness.board.tables.papers import paper_table
 from harness.errors import AbawError
 from harness.metrics.titles import score_title
+from harness.store.store import TableRows
 from harness.tables.table import Table
 from harness.tasks import TASKS
 from leaderboard import words
@@ -160,7 +161,7 @@ def _data_of_own(contents: Contents, chosen: str) -> list[str]:
 def _show_paper(table: PaperTable, contents: Contents, ours: _OursOn) -> None:
     data_name = ours.data_name
     current = read_attempts(contents, table.task).current
-    tried = tuple(current["failure_id"]) if len(current) else ()
+    tried = tuple(row["failure_id"] for row in current)
     rows = _beside(str(contents.place), contents.version, table.key, ours, tried, contents, current)
     _say_what_ours_is(table, rows, data_name)
     _show_rows(table, rows, data_name)
@@ -181,7 +182,7 @@ def _beside(
     ours: _OursOn,
     tried: tuple[str, ...],
     _contents: Contents,
-    _failures: pd.DataFrame,
+    _failures: TableRows,
 ) -> list[Beside]:
     contents, table, data_name = _contents, paper_tables()[key], ours.data_name
     if not data_name:

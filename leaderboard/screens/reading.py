@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,11 +22,11 @@ from harness.board.slots import promised_by
 from harness.board.waiting import Attempts, attempts
 from harness.errors import AbawError, StoreBusyError, StoreError
 from harness.records.run import RunRecord
-from harness.reference.published import PublishedResult, published_results
+from harness.reference.published import published_results
 from harness.settings import load_settings
 from harness.slots import Ledger, Sent
 from harness.store.address import StoreAddress, store_place
-from harness.store.store import Replicates, Store, stored_record
+from harness.store.store import Replicates, Store, TableRows, rows_of, stored_record
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0
@@ -42,8 +43,8 @@ class Contents:
         place: file of the store, or address of its server.
         exists: True if there is a store.
         runs: rows of :meth:`Store.runs`; empty without a store.
-        published: published results; those of this package if the store is unreadable.
-        failures: rows of :meth:`Store.failures`.
+        published: rows of :meth:`Store.published_rows`; those of this package if the store is unreadable.
+        failures: rows of :meth:`Store.failure_rows`.
         hidden: rows of the hidden runs, which :attr:`runs` lacks.
         version: version of the store, which changes with its contents; part of the key of each cache.
         trouble: error that kept the store from being read; ``None`` after a successful read.
@@ -54,8 +55,8 @@ class Contents:
     place: Path | StoreAddress
     exists: bool
     runs: pd.DataFrame
-    published: pd.DataFrame
-    failures: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    published: TableRows
+    failures: TableRows = ()
     hidden: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     version: tuple[int, int] = (0, 0)
     trouble: AbawError | None = None
@@ -69,6 +70,11 @@ class Contents:
         every = pd.concat([self.runs, self.hidden]) if len(self.runs) else self.hidden
         every = every.sort_values(["created", "run_id"], ascending=[False, True], ignore_index=True)
         return dataclasses.replace(self, runs=every, hidden=self.hidden.iloc[:0])
+
+    @functools.cached_property
+    def rows(self) -> TableRows:
+        """The rows of :attr:`runs` as :meth:`Store.run_rows` has them."""
+        return rows_of(self.runs)
 
     @property
     def older(self) -> bool:
@@ -172,9 +178,7 @@ def read_attempts(contents: Contents, task: str = "") -> Attempts:
         contents: contents of the store.
         task: task of the runs; all tasks by default.
     """
-    failures = contents.failures
-    if task and len(failures):
-        failures = failures[failures["task"] == task]
+    failures = [row for row in contents.failures if task in ("", row["task"])]
     return attempts(failures, load_settings())
 
 
@@ -238,10 +242,10 @@ def _keep(key: str, value: object) -> None:
 
 # the arguments are the cache's key: the store and its version
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
-def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, datetime.datetime]:
+def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, TableRows, TableRows, datetime.datetime]:
     with store_at(place).at_once() as store:
         now = datetime.datetime.now(datetime.UTC)
-        return store.runs(hidden=True), store.published(), store.failures(), now
+        return store.runs(hidden=True), store.published_rows(), store.failure_rows(), now
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -270,6 +274,5 @@ def store_at(place: str) -> Store:
 
 
 def _only_published(place: Path | StoreAddress, *, exists: bool, trouble: AbawError | None = None) -> Contents:
-    columns = [field.name for field in dataclasses.fields(PublishedResult)]
-    published = pd.DataFrame([dataclasses.astuple(result) for result in published_results()], columns=columns)
+    published = [dataclasses.asdict(result) for result in published_results()]
     return Contents(place, exists, pd.DataFrame(), published, trouble=trouble)

@@ -14,6 +14,7 @@ from harness.board.seeds import mean_over_seeds
 from harness.board.tables.run import choice_table, settings_table
 from harness.errors import StoreError
 from harness.records.run import UNKNOWN, RunRecord, frames_without
+from harness.store.store import rows_of
 from harness.system.counts import counted
 from leaderboard import words
 from leaderboard.screens import grid
@@ -111,7 +112,7 @@ def show_neighbours(contents: Contents, record: RunRecord) -> None:
 
 def _say_what_is_apart(contents: Contents, record: RunRecord) -> None:
     """Name the runs on the same data set that can't be listed here, because they are on other labels."""
-    all_rankings = rankings(contents.runs, record.task, record.split, str(record.data.get("name")))
+    all_rankings = rankings(contents.rows, record.task, record.split, str(record.data.get("name")))
     apart = [ranking for ranking in all_rankings if record.run_id not in ranking.run_ids]
     if len(apart) < len(all_rankings):
         for ranking in apart:
@@ -129,7 +130,8 @@ def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:
     except StoreError:
         replicates = []  # the mean is then shown without an interval
     stats = mean_over_seeds(list(values), replicates)
-    interval = "" if stats.low is None else f" with 95 % by {unit_of(same)} from {stats.low:.3f} to {stats.high:.3f}"
+    unit = unit_of(rows_of(same))
+    interval = "" if stats.low is None else f" with 95 % by {unit} from {stats.low:.3f} to {stats.high:.3f}"
     return f"Mean {stats.mean:.3f}{interval}, ± {stats.sd:.3f}"
 
 

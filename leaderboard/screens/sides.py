@@ -9,11 +9,11 @@ from harness.board.differences import (
     Ran,
     Side,
     best_two,
-    comparable,
     printed_numbers,
     printed_side,
     run_choices,
 )
+from harness.board.rankings import comparable
 from harness.errors import AbawError
 from harness.tasks import TASKS
 from leaderboard.screens.reading import Contents, read_record

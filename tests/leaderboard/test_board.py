@@ -16,10 +16,12 @@ from harness.board.board import build_board, load_board
 from harness.board.entries import (
     MARKS,
     RUN,
+    Entries,
     Filters,
     View,
     data_with_entries,
     filtered,
+    frame_of,
     published_entries,
     splits_with_entries,
 )
@@ -53,7 +55,12 @@ def is_run(board: pd.DataFrame) -> pd.Series:
 
 def entries_of(store: Store, split: str) -> pd.DataFrame:
     """What a page on Aff-Wild2 lists, without the page."""
-    return load_board(store, View(TASKS["EXPR"], split, "Aff-Wild2")).entries
+    return frame_of(rows_of(store, split))
+
+
+def rows_of(store: Store, split: str) -> Entries:
+    """The same, as entries."""
+    return load_board(store, View(TASKS["EXPR"], split, "Aff-Wild2")).rows
 
 
 # --- what is listed with what
@@ -100,10 +107,10 @@ def test_validation_and_test_never_share_a_table(store: Store, run_record: RunFa
 
 
 def test_private_test_set_is_a_board_of_its_own(store: Store) -> None:
-    published = store.published()
-    assert splits_with_entries(pd.DataFrame(), published, AHV) == ["val", "test", "test_private"]
-    assert "test_private" not in splits_with_entries(pd.DataFrame(), published, EXPR)
-    listed = published_entries(published, View(AHV, "test_private", "BAH"))
+    published = store.published_rows()
+    assert splits_with_entries((), published, AHV) == ["val", "test", "test_private"]
+    assert "test_private" not in splits_with_entries((), published, EXPR)
+    listed = frame_of(published_entries(published, View(AHV, "test_private", "BAH")))
     assert {10, 11} == set(listed["edition"])
     assert {"VisPBF", "Fennec"} <= set(listed["team"])
 
@@ -125,7 +132,7 @@ def test_a_run_that_is_not_whole_is_never_ranked(store: Store, run_record: RunFa
 
 def test_ranks_stay_when_filters_narrow(store: Store, run_record: RunFactory) -> None:
     record(store, run_record("expr/best", 0.9), run_record("expr/second", 0.8))
-    assert list(filtered(entries_of(store, "val"), Filters({}, "expr/second"))["rank"]) == [2]
+    assert [entry.rank for entry in filtered(rows_of(store, "val"), Filters({}, "expr/second"))] == [2]
 
 
 def test_two_runs_of_one_name_have_two_rows_in_the_chart(store: Store, run_record: RunFactory) -> None:
@@ -150,12 +157,11 @@ def test_published_dvd_results_rank_beside_runs_on_dvd(store: Store, run_record:
 
 
 def test_every_published_entry_has_a_row_of_its_own_in_the_chart(store: Store) -> None:
-    published = store.published()
+    published = store.published_rows()
     for task in TASKS.values():
-        for split in splits_with_entries(pd.DataFrame(), published, task):
-            for name in data_with_entries(pd.DataFrame(), published, task, split):
-                view, nothing = View(task, split, name), pd.DataFrame()
-                entries = build_board(view, nothing, published, nothing, nothing, {}).entries
+        for split in splits_with_entries((), published, task):
+            for name in data_with_entries((), published, task, split):
+                entries = build_board(View(task, split, name), (), published, (), {}).entries
                 assert len(entries)
                 assert entries["label"].is_unique
                 assert entries["key"].is_unique
@@ -177,7 +183,7 @@ def test_filters_narrow_runs_and_leave_published_results(store: Store, run_recor
 
 def test_evidence_narrows_published_results_and_leaves_runs(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(split="test"))
-    entries = filtered(entries_of(store, "test"), Filters({"evidence": ["secondary"]}))
+    entries = frame_of(filtered(rows_of(store, "test"), Filters({"evidence": ["secondary"]})))
     assert set(entries.loc[entries["kind"] != RUN, "evidence"]) == {"secondary"}
     assert (entries["kind"] == RUN).any()
 

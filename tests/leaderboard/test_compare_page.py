@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +38,7 @@ from tests.support.scored_runs import record, scored_run
 pytestmark = pytest.mark.slow
 
 OWN_ROW = "abaw10:table1:emotieffnet"
-PUBLISHED = pd.DataFrame([vars(result) for result in published_results()])
+PUBLISHED = [asdict(result) for result in published_results()]
 
 
 def frames_of(page: object) -> list[pd.DataFrame]:

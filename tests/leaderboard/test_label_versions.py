@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from harness.board.board import load_board
 from harness.board.differences import Ran, beyond_runs, printed_numbers
-from harness.board.entries import View
+from harness.board.entries import View, frame_of
 from harness.board.papers import beside, paper_tables
 from harness.board.run import others, twins_on_test
 from harness.board.slots import promised_by
@@ -134,7 +134,7 @@ def test_places_and_best_are_those_of_one_version(store: Store) -> None:
         *(on_labels(print_, f"expr/{k}", skill) for print_, own in skills.items() for k, skill in enumerate(own)),
     )
     for print_, own in skills.items():
-        runs = board(store, print_[:8]).runs
+        runs = frame_of(board(store, print_[:8]).runs)
         assert list(runs["name"]) == [f"expr/{k}" for k in range(len(own))]
         assert list(runs["rank"]) == [*range(1, len(own) + 1)]
         assert list(runs["rank_high"]) == list(runs["rank"])
@@ -145,7 +145,7 @@ def test_runs_without_labels_stay_on_one_board(store: Store) -> None:
     record(store, *(on_labels(print_, split="test", scores=[], statistics={}) for print_ in (A, B)))
     found = load_board(store, View(EXPR, "test", "Aff-Wild2"))
     assert len(found.runs) == 2
-    assert found.runs["rank"].isna().all()
+    assert all(entry.rank is None for entry in found.runs)
     assert not found.others
 
 
@@ -158,8 +158,8 @@ def test_a_run_without_a_score_is_listed_with_its_labels(store: Store) -> None:
         on_labels(B, "expr/partial", **blind),
         on_labels("c" * 64, "expr/unlabelled", **blind),
     )
-    assert set(board(store, "aaaaaaaa").runs["name"]) == {"expr/a", "expr/unlabelled"}
-    assert set(board(store, "bbbbbbbb").runs["name"]) == {"expr/b", "expr/partial", "expr/unlabelled"}
+    assert {entry.name for entry in board(store, "aaaaaaaa").runs} == {"expr/a", "expr/unlabelled"}
+    assert {entry.name for entry in board(store, "bbbbbbbb").runs} == {"expr/b", "expr/partial", "expr/unlabelled"}
 
 
 def test_same_labels_under_another_name_are_named(store: Store) -> None:
@@ -182,9 +182,8 @@ def test_mean_over_seeds_is_of_one_version(store: Store, changes: dict[str, str]
         for seed in (0, 1)
     ]
     record(store, *runs)
-    found = [
-        row for labels in {run.data["fingerprint"][:8] for run in runs} for row in board(store, labels).runs["seeds"]
-    ]
+    all_labels = {run.data["fingerprint"][:8] for run in runs}
+    found = [entry.seeds for labels in all_labels for entry in board(store, labels).runs]
     assert found == ([2] if rows == 1 else [1, 1])
 
 
@@ -262,7 +261,7 @@ def test_papers_export_writes_one_version(store: Store) -> None:
 def test_published_number_is_not_subtracted_from_either(store: Store) -> None:
     a, b = on_labels(A), on_labels(B)
     record(store, a, b)
-    printed = next(iter(printed_numbers(store.published(), EXPR, "val").values()))
+    printed = next(iter(printed_numbers(store.published_rows(), EXPR, "val").values()))
     for run in (a, b):
         found = beyond_runs(Ran(run, store.path.parent), printed, store.runs())
         assert APART in found.objection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import rankdata
 
 from harness.board.board import Board, load_board
-from harness.board.entries import RUN, Filters, View, filtered
+from harness.board.entries import RUN, Filters, View, filtered, frame_of
 from harness.board.rank_intervals import leader, rank_intervals
 from harness.board.seeds import summarise
 from harness.board.tables.board import board_table
@@ -31,7 +31,7 @@ LAB = {"name": "lab", "fingerprint": "1" * 64, "videos": 12, "frames": 480}
 
 def runs_of(board: Board) -> pd.DataFrame:
     """Runs of a board by name, best first."""
-    return board.runs.set_index("name")
+    return frame_of(board.runs).set_index("name")
 
 
 # --- places
@@ -102,15 +102,15 @@ def test_published_results_take_no_place_and_have_no_standing(store: Store, four
 
 def test_two_videos_can_not_tell_any_two_runs_apart(store: Store) -> None:
     record(store, *(scored_run(f"expr/{name}", skill, videos=2) for name, skill in (("a", 1.0), ("b", 0.0))))
-    assert list(load_board(store, VIEW).runs["tied"]) == [False, True]
+    assert [entry.tied for entry in load_board(store, VIEW).runs] == [False, True]
 
 
 def test_runs_without_replicates_have_ranks_alone(store: Store, four: list[RunRecord]) -> None:
     record(store, *(replace(run, statistics={}) for run in four))
     board = load_board(store, VIEW)
-    assert board.runs[["rank_low", "p_value"]].isna().all(axis=None)
-    assert board.runs["standing"].iloc[0] == "best"
-    assert leader(board.entries).endswith("].")
+    assert all(entry.rank_low is None and entry.p_value is None for entry in board.runs)
+    assert board.runs[0].standing == "best"
+    assert leader(board.rows).endswith("].")
 
 
 def test_runs_that_can_not_be_ranked_say_why(store: Store, four: list[RunRecord]) -> None:
@@ -140,13 +140,13 @@ def test_runs_that_can_not_be_ranked_say_why(store: Store, four: list[RunRecord]
 def test_the_leader_is_named_and_whether_it_really_leads(store: Store, skills: dict[str, float], said: str) -> None:
     record(store, *(scored_run(f"expr/{name}", skill) for name, skill in skills.items()))
     board = load_board(store, VIEW)
-    text = leader(board.entries)
-    assert text.startswith(f"Best run: {board.runs['label'].iloc[0]}, {board.runs['score'].iloc[0]:.3f} [")
+    text = leader(board.rows)
+    assert text.startswith(f"Best run: {board.runs[0].label}, {board.runs[0].score:.3f} [")
     assert said in text
 
 
 def test_without_runs_nobody_leads(store: Store) -> None:
-    assert leader(load_board(store, VIEW).entries) == ""
+    assert leader(load_board(store, VIEW).rows) == ""
 
 
 # --- seeds
@@ -174,9 +174,9 @@ def test_each_seed_is_an_entry_on_demand(store: Store) -> None:
     seeds = [scored_run("expr/a", 0.6, seed=seed) for seed in range(3)]
     record(store, *seeds)
     board = load_board(store, VIEW, each_seed=True)
-    assert sorted(board.runs["label"]) == [f"expr/a, seed {k}" for k in range(3)]
+    assert sorted(entry.label for entry in board.runs) == [f"expr/a, seed {k}" for k in range(3)]
     heads = {run.run_id: run.score() for run in seeds}
-    for entry in board.runs.to_dict("records"):
+    for entry in map(asdict, board.runs):
         head = heads[entry["key"]]
         assert (entry["score"], entry["low"], entry["high"]) == (head["value"], head["low"], head["high"])
 
@@ -192,14 +192,14 @@ def test_a_seed_that_was_run_twice_counts_once(store: Store) -> None:
     runs = [scored_run("expr/a", 0.6, seed=seed) for seed in range(2)]
     older = replace(scored_run("expr/a", 0.1, seed=1), run_id="older", created="2026-01-01T00:00:00+00:00")
     record(store, *runs, older)
-    found = load_board(store, VIEW).runs.set_index("run_id")
+    found = frame_of(load_board(store, VIEW).runs).set_index("run_id")
     assert found.loc[runs[0].run_id, "seeds"] == 2
     assert found.loc["older", "seeds"] == 1
 
 
 def test_tuned_on_val_is_no_mean_where_a_seed_lacks_it(store: Store) -> None:
     record(store, scored_run("expr/a", 0.6, seed=0, tuned=0.7), scored_run("expr/a", 0.6, seed=1))
-    assert load_board(store, VIEW).runs[["tuned", "optimism"]].isna().all(axis=None)
+    assert all(entry.tuned is None and entry.optimism is None for entry in load_board(store, VIEW).runs)
 
 
 # --- classes
@@ -213,9 +213,9 @@ def test_classes_stand_in_the_tasks_order(store: Store) -> None:
         for run in runs
     }
     assert len(set(next(iter(values.values())))) == 8
-    for entry in load_board(store, VIEW, each_seed=True).runs.to_dict("records"):
+    for entry in map(asdict, load_board(store, VIEW, each_seed=True).runs):
         assert entry["classes"] == values[entry["key"]]
-    mean = load_board(store, VIEW).runs["classes"].iloc[0]
+    mean = load_board(store, VIEW).runs[0].classes
     assert mean == pytest.approx(np.mean(list(values.values()), axis=0).tolist())
 
 
@@ -225,12 +225,12 @@ def test_classes_stand_in_the_tasks_order(store: Store) -> None:
 def test_runs_are_told_by_the_day_they_were_made(store: Store, four: list[RunRecord]) -> None:
     days = ("2026-11-01T23:59:59+00:00", "2026-11-02T00:00:00+00:00", "2026-11-03T08:00:00+00:00")
     record(store, *(replace(run, created=day) for run, day in zip(four, days, strict=False)))
-    entries = load_board(store, VIEW).entries
+    entries = load_board(store, VIEW).rows
 
     def names(**days: str) -> set[str]:
         shown = filtered(entries, Filters({}, **days))
-        assert (shown["kind"] != RUN).sum() == (entries["kind"] != RUN).sum()
-        return set(shown.loc[shown["kind"] == RUN, "name"])
+        assert [entry for entry in shown if not entry.is_run] == [entry for entry in entries if not entry.is_run]
+        return {entry.name for entry in shown if entry.is_run}
 
     assert names(since="2026-11-02") == {"expr/b", "expr/c"}
     assert names(until="2026-11-02") == {"expr/a", "expr/b"}
@@ -239,15 +239,15 @@ def test_runs_are_told_by_the_day_they_were_made(store: Store, four: list[RunRec
 
 def test_a_team_narrows_published_results_and_leaves_runs(store: Store, four: list[RunRecord]) -> None:
     record(store, *four)
-    shown = filtered(load_board(store, VIEW).entries, Filters({"team": ["HSEmotion"]}))
-    assert set(shown.loc[shown["kind"] != RUN, "team"]) == {"HSEmotion"}
-    assert (shown["kind"] == RUN).sum() == len(four)
+    shown = filtered(load_board(store, VIEW).rows, Filters({"team": ["HSEmotion"]}))
+    assert {entry.team for entry in shown if not entry.is_run} == {"HSEmotion"}
+    assert sum(entry.is_run for entry in shown) == len(four)
 
 
 def test_a_search_finds_every_seed_of_a_mean(store: Store) -> None:
     runs = [scored_run("expr/a", 0.6, seed=seed, run_id=f"run-{seed}") for seed in range(2)]
     record(store, *runs)
-    assert list(filtered(load_board(store, VIEW).entries, Filters({}, "run-1"))["name"]) == ["expr/a"]
+    assert [entry.name for entry in filtered(load_board(store, VIEW).rows, Filters({}, "run-1"))] == ["expr/a"]
 
 
 # --- the table to take along
@@ -255,10 +255,10 @@ def test_a_search_finds_every_seed_of_a_mean(store: Store) -> None:
 
 def test_the_table_marks_ties_and_holds_every_class(store: Store, four: list[RunRecord]) -> None:
     record(store, *four)
-    entries = load_board(store, VIEW).entries
+    entries = load_board(store, VIEW).rows
     table = board_table(entries, VIEW)
     assert [table.rows[k]["kind"] for k in table.tied] == [RUN]
-    assert [entries["standing"].iloc[k][:5] for k in table.tied] == ["tied,"]
+    assert [(entries[k].standing or "")[:5] for k in table.tied] == ["tied,"]
     lines = write_csv(table).splitlines()
     header = lines[0].split(",")
     assert set(EXPR.targets) | {"low", "high", "p_value", "run_id"} <= set(header)
@@ -268,7 +268,7 @@ def test_the_table_marks_ties_and_holds_every_class(store: Store, four: list[Run
 def test_the_table_of_seeds_gives_mean_and_spread(store: Store) -> None:
     record(store, *(scored_run("expr/a", 0.6, seed=seed, data=LAB) for seed in range(2)))
     board = load_board(store, View(EXPR, "val", "lab"))
-    table = board_table(board.entries, board.view)
+    table = board_table(board.rows, board.view)
     row, keys = table.rows[0], {column.key for column in table.columns}
     assert {"seeds", "sd", "rank_interval"} <= keys
     assert not {"edition", "evidence", "tuned"} & keys

@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 
 from harness.board.board import load_board
-from harness.board.entries import View
+from harness.board.entries import View, frame_of
 from harness.errors import MissingDependencyError
 from harness.plugins.needs import Need
 from harness.records.failure import Failure
@@ -39,7 +39,7 @@ def test_runs_of_the_same_bytes_are_one_row_with_a_remark(store: Store, run_reco
     equal = run_record("expr/equal", 0.5, files={"predictions.txt": "b" * 64})
     other = run_record("expr/other", 0.6)
     record(store, late, early, equal, other)
-    entries = load_board(store, VAL).runs.set_index("name")
+    entries = frame_of(load_board(store, VAL).runs).set_index("name")
     assert set(entries.index) == {"expr/early", "expr/equal", "expr/other"}
     assert entries["same_files"].dropna().to_dict() == {"expr/early": "expr/late@0"}
     assert set(entries.loc["expr/early", "members"]) == {early.run_id, late.run_id}
@@ -49,7 +49,7 @@ def test_runs_of_the_same_bytes_are_one_row_with_a_remark(store: Store, run_reco
 def test_another_file_in_the_folder_keeps_two_rows(store: Store, run_record: RunFactory) -> None:
     more = run_record("expr/more", 0.5, files=SAME | {"scores.npz": "c" * 64})
     record(store, run_record("expr/a", 0.5, files=SAME), more)
-    assert set(load_board(store, VAL).runs["name"]) == {"expr/a", "expr/more"}
+    assert {entry.name for entry in load_board(store, VAL).runs} == {"expr/a", "expr/more"}
 
 
 def test_test_runs_of_the_same_bytes_share_the_slot(store: Store, run_record: RunFactory, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_test_runs_of_the_same_bytes_share_the_slot(store: Store, run_record: Ru
     Ledger(tmp_path).send(file, "EXPR", run_id=second.run_id)
     sent = Ledger(tmp_path).read()
     entries = load_board(store, View(EXPR, "test", "Aff-Wild2"), sent=sent).runs
-    assert list(zip(entries["name"], entries["test_file"], strict=True)) == [("expr/a", "sent as slot 1")]
+    assert [(entry.name, entry.test_file) for entry in entries] == [("expr/a", "sent as slot 1")]
 
 
 def test_hidden_runs_are_left_out_but_for_the_switch(store: Store, run_record: RunFactory, tmp_path: Path) -> None:

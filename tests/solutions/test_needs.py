@@ -6,7 +6,6 @@ import dataclasses
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
@@ -106,23 +105,23 @@ def test_every_entry_has_a_known_state(settings):
     assert needs_of_solution("expr/nobody", settings) is None
 
 
-def failures(*rows: tuple[str, str]) -> pd.DataFrame:
-    return pd.DataFrame([{"name": name, "kind": kind, "reason": "why"} for name, kind in rows])
+def failures(*rows: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "kind": kind, "reason": "why"} for name, kind in rows]
 
 
 def test_rows_without_weights_wait_and_vanish_when_they_arrive(settings, tmp_path):
     rows = failures((FACES, "MissingDependencyError"), (FACES, "DataError"), ("expr/nobody", "MissingDependencyError"))
     before = attempts(rows, settings)
-    assert before.failed["kind"].tolist() == ["DataError", "MissingDependencyError"]
+    assert [row["kind"] for row in before.failed] == ["DataError", "MissingDependencyError"]
     assert before.notes == (f"{FACES} needs weights: abaw weights fetch enet_b0_8_best_vgaf",)
     bring("enet_b0_8_best_vgaf", settings, tmp_path)
     after = attempts(rows, settings)
-    assert after.waiting.empty
+    assert not after.waiting
     assert len(after.failed) == 2
 
 
 def test_no_attempts_are_neither_failed_nor_waiting():
-    found = sorted_attempts(pd.DataFrame(), lambda name: None)
+    found = sorted_attempts((), lambda name: None)
     assert (len(found.failed), len(found.waiting), found.notes) == (0, 0, ())
 
 

@@ -6,22 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
-
 from harness.board.board import Board
-from harness.board.entries import RUN, View, objects, unit_of
+from harness.board.entries import Entries, Entry, View, unit_of
 from harness.board.rank_intervals import leader
 from harness.metrics.titles import score_title
 from harness.records.run import TRAIN, splits_in
 from harness.store.run_names import short_id
 from harness.system.counts import counted
-from harness.tables.table import Column, Table, records
+from harness.tables.table import Column, Table
+from harness.tasks import Task
 
 NAME_TITLES = {True: "Solution, or team and system", False: "Solution"}
 """Title of the column of names, by the presence of published results."""
 
 
-def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) -> Table:
+def board_table(entries: Entries, view: View, notes: Sequence[str] = ()) -> Table:
     """Return the table of entries in their order, with the columns that any of them fills.
 
     Args:
@@ -29,21 +28,21 @@ def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) ->
         view: subject of the board.
         notes: the board's notes on parts that are left out; they are empty if its labels have a single version.
     """
-    published = bool((entries["kind"] != RUN).any())
-    cells = _cells(entries, view)
+    published = any(not entry.is_run for entry in entries)
+    rows = [_cells(entry, view.task) for entry in entries]
+    filled = {key for row in rows for key, value in row.items() if value is not None} | {"rank", "score"}
     if not published:
-        cells = cells.drop(columns="kind")
-    if not entries["sd"].notna().any():
-        cells = cells.drop(columns="seeds")
-    filled = {str(key) for key, has_values in cells.notna().any().items() if has_values} | {"rank", "score"}
+        filled.discard("kind")
+    if "sd" not in filled:
+        filled.discard("seeds")
     shown = _columns(view, published=published, unit=unit_of(entries))
     columns = tuple(column for column in shown if column.key in filled)
     named = f", labels {view.labels}" if notes and view.labels else ""
     return Table(
         title=f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}{named}",
         columns=columns,
-        rows=records(cells[[column.key for column in columns]]),
-        tied=frozenset(k for k, tied in enumerate(entries["tied"].eq(True)) if tied),
+        rows=tuple({column.key: row[column.key] for column in columns} for row in rows),
+        tied=frozenset(k for k, entry in enumerate(entries) if entry.tied),
         notes=(*notes, *_notes(entries, published=published)),
     )
 
@@ -61,28 +60,28 @@ def tables_of(board: Board, *, named: bool = False) -> list[Table]:
         for name, number in board.elsewhere.items()
     ]
     tables = []
-    if len(board.entries):
-        table = board_table(board.entries, view, board.notes)
-        table = with_names(table, board.entries) if named else table
+    if board.rows:
+        table = board_table(board.rows, view, board.notes)
+        table = with_names(table, board.rows) if named else table
         size = f" ({board.ranking.size})" if board.ranking else ""
-        best = [sentence] if (sentence := leader(board.entries)) else []
+        best = [sentence] if (sentence := leader(board.rows)) else []
         tables.append(replace(table, title=table.title + size, notes=(*best, *elsewhere, *table.notes)))
-    if view.verified and len(board.reference):
-        table = board_table(board.reference, view)
+    if view.verified and board.reference_rows:
+        table = board_table(board.reference_rows, view)
         tables.append(replace(table, title=f"{table.title}, published results", notes=(board.apart, *table.notes)))
     return tables
 
 
-def with_names(table: Table, entries: pd.DataFrame) -> Table:
+def with_names(table: Table, entries: Entries) -> Table:
     """Return a board's table with two columns behind the name: the short id of each run, and its date.
 
     Args:
         table: of :func:`board_table`.
         entries: that it was made of.
     """
-    of_rows = zip(table.rows, entries["run_id"], entries["members"], entries["created"], strict=True)
     rows = tuple(
-        {**row, "short_id": _short_ids(first, members), "day": _day(at)} for row, first, members, at in of_rows
+        {**row, "short_id": _short_ids(entry), "day": entry.created and f"{entry.created:%Y-%m-%d}"}
+        for row, entry in zip(table.rows, entries, strict=True)
     )
     if not any(row["short_id"] for row in rows):
         return table
@@ -93,16 +92,12 @@ def with_names(table: Table, entries: pd.DataFrame) -> Table:
     return replace(table, columns=(*ordered[:at], *names, *ordered[at:]), rows=rows)
 
 
-def _short_ids(run_id: object, members: object) -> str | None:
+def _short_ids(entry: Entry) -> str | None:
     """Return the short id of an entry's run, and how many more runs it stands for."""
-    if not isinstance(run_id, str):
+    if entry.run_id is None:
         return None
-    more = len(members) - 1 if isinstance(members, tuple) else 0
-    return short_id(run_id) + (f" +{more}" if more else "")
-
-
-def _day(created: object) -> str | None:
-    return None if pd.isna(created) else f"{pd.Timestamp(created):%Y-%m-%d}"  # type: ignore[call-overload,arg-type]
+    more = len(entry.members or ()) - 1
+    return short_id(entry.run_id) + (f" +{more}" if more > 0 else "")
 
 
 def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
@@ -145,57 +140,61 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
     )
 
 
-def _cells(entries: pd.DataFrame, view: View) -> pd.DataFrame:
-    """Entries with what a table has in other words: pairs, texts, a column a class."""
-    index, ends = entries.index, zip(entries["low"], entries["high"], strict=True)
-    classes = {
-        target: objects((values[k] if isinstance(values, list) else None for values in entries["classes"]), index)
-        for k, target in enumerate(view.task.targets)
+_AS_THEY_ARE = (
+    "rank", "name", "kind", "edition", "stride", "score", "tuned", "optimism", "standing", "test_file", "same_files",
+    "constant", "trained_on", "evidence", "seed", "sd", "constant_name", "p_value", "encoder", "head", "postprocess",
+    "team", "official_rank", "source", "frames_per_second", "tags", "notes", "run_id", "data_fingerprint",
+)  # fmt: skip
+
+
+def _cells(entry: Entry, task: Task) -> dict[str, Any]:
+    """Return what a table shows of an entry, some of it in other words: pairs, texts, one column per class."""
+    classes: Sequence[float | None] = entry.classes or [None] * len(task.targets)
+    return {
+        **{key: getattr(entry, key) for key in _AS_THEY_ARE},
+        "interval": None if entry.low is None else (entry.low, entry.high),
+        "rank_interval": _rank_interval(entry),
+        "spread": _spread(entry),
+        "created": entry.created and f"{entry.created:%Y-%m-%d %H:%M:%S}",
+        "seeds": entry.seeds if entry.is_run else None,
+        **dict(zip(task.targets, classes, strict=True)),
     }
-    return entries.assign(
-        interval=objects((None if pd.isna(low) else (low, high) for low, high in ends), index),
-        rank_interval=objects(map(_rank_interval, entries["rank_low"], entries["rank_high"]), index),
-        spread=objects(map(_spread, entries["seed"], entries["seeds"], entries["sd"]), index),
-        created=pd.to_datetime(entries["created"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
-        seeds=entries["seeds"].where(entries["kind"] == RUN),
-        stride=objects((None if pd.isna(stride) else int(stride) for stride in entries["stride"]), index),
-        **classes,
-    )
 
 
-def _rank_interval(low: float | None, high: float | None) -> str | None:
+def _rank_interval(entry: Entry) -> str | None:
     """Return ``2 to 5``, or ``3`` for equal ends, or ``None`` for unknown ends."""
-    return None if pd.isna(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+    low, high = entry.rank_low, entry.rank_high
+    return None if low is None else f"{low}" if low == high else f"{low} to {high}"
 
 
-def _spread(seed: float | None, seeds: float, sd: float | None) -> str | None:
+def _spread(entry: Entry) -> str | None:
     """Return ``5 seeds ± 0.012``, ``seed 3`` of a single run, ``None`` for an unknown seed."""
-    if pd.notna(sd):
-        return f"{seeds:.0f} seeds ± {sd:.3f}"
-    return None if pd.isna(seed) else f"seed {seed:.0f}"
+    if entry.sd is not None:
+        return f"{entry.seeds} seeds ± {entry.sd:.3f}"
+    return None if entry.seed is None else f"seed {entry.seed}"
 
 
-def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
+def _notes(entries: Entries, *, published: bool) -> tuple[str, ...]:
     """Return the notes that explain the table to a reader who sees it alone."""
     notes = []
-    if entries["low"].notna().any():
+    if any(entry.low is not None for entry in entries):
         drawn = "whole videos" if unit_of(entries) == "video" else "persons, all videos of a person at once"
         notes.append(f"95 %: bootstrap over {drawn}, 10,000 replicates; of several seeds, of their mean.")
-    if entries["tuned"].notna().any():
+    if any(entry.tuned is not None for entry in entries):
         notes.append(
             "The score of a run is cross-fitted: what was chosen on labels was chosen on other videos. Tuned on val: "
             "chosen and reported on the same videos, as papers do; optimism: how much that adds."
         )
-    runs = entries[entries["kind"] == RUN]
-    if any({TRAIN, "val"} <= splits_in(str(text)) for text in runs["trained_on"].unique()):
+    trained_on = {entry.trained_on or "" for entry in entries if entry.is_run}
+    if any({TRAIN, "val"} <= splits_in(text) for text in trained_on):
         notes.append(
             "Heads trained on train+val have no validation score: that of the same solution, with heads trained on "
             "train alone, stands among the runs on val."
         )
-    if entries["same_files"].notna().any():
+    if any(entry.same_files for entry in entries):
         notes.append("Same bytes: these runs wrote the very same files as the run of the row.")
-    if entries["stride"].notna().any():
+    if any(entry.stride is not None for entry in entries):
         notes.append("Stride: one frame of so many was encoded, the scores of the others are filled in between.")
-    if entries["tied"].eq(True).any() and published:
+    if any(entry.tied for entry in entries) and published:
         notes.append("The mark is of runs, against the best run; published results can't be compared in pairs.")
     return tuple(notes)

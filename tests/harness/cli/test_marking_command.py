@@ -71,7 +71,7 @@ def test_search_finds_notes_and_tags(out):
     board = load_board(Store(out / "results.duckdb"), View(EXPR, "val", "Aff-Wild2"))
     for word, name in (("edition 6", "expr/one"), ("final", "expr/two")):
         entries = filtered(board.runs, Filters({}, search=word))
-        assert list(entries["name"]) == [name]
+        assert [entry.name for entry in entries] == [name]
 
 
 def test_record_of_a_marked_run_stays_as_it_was(out):

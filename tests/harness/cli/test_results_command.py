@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,28 @@ def ids(result: Result) -> set[str]:
 
 def test_a_store_that_is_as_it_should_be_needs_no_word(out):
     assert abaw("runs").stderr == ""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("command", [["runs"], ["runs", "--json"], ["show", "run-a"]], ids=" ".join)
+def test_listing_runs_does_not_wait_for_pandas(out, command):
+    code = (
+        "import sys; from harness.cli.main import cli; cli(sys.argv[1:], standalone_mode=False); "
+        "print('pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command, "--out", str(out)], capture_output=True, text=True, check=True
+    )
+    assert "run-a" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_json_has_whole_numbers_and_every_digit(out):
+    (row, *_) = (row for row in json.loads(abaw("runs", "--json").stdout) if row["kind"] == "run")
+    assert isinstance(row["rank"], int)
+    assert isinstance(row["videos"], int)
+    store = Store(out / "results.duckdb")
+    assert {row["constant"], row["value"]} == {store.runs()["constant"].iloc[0], store.runs()["value"].iloc[0]}
 
 
 def test_a_deleted_store_is_said_and_comes_back(out):

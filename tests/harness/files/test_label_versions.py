@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -22,7 +22,7 @@ from harness.records.run import IMAGES, LEARNED_FROM
 from harness.runs.blend import blend_parts, with_test_runs
 from harness.runs.external import record_scored
 from harness.settings import Settings
-from harness.store.store import Store
+from harness.store.store import Store, TableRows
 from harness.tasks import AU, EXPR, TASKS, VA, Task
 from tests.support.data_trees import Tree
 from tests.support.label_versions import CASES, Versions, write_versions
@@ -91,19 +91,20 @@ def test_terminal_same_labels_elsewhere_are_named(tmp_path, store):
 # --- what a ranking is
 
 
-def runs_frame(*rows: tuple[str, int, int, float | None], counts: Sequence[int | None] = ()) -> pd.DataFrame:
+def runs_on(*rows: tuple[str, int, int, float | None], counts: Sequence[int | None] = ()) -> TableRows:
     """Runs given by fingerprint, videos, version of the metric and score, the newest first.
 
     Args:
         counts: labelled frames of each.
     """
-    frame = pd.DataFrame(rows, columns=["data_fingerprint", "videos", "metric_version", "value"])
-    created = pd.Timestamp("2026-11-22") - pd.to_timedelta(range(len(rows)), unit="D")
-    ids = [f"run-{k}" for k in range(len(rows))]
-    labelled = pd.array(counts or [9] * len(rows), dtype="Float64").astype(float)
-    return frame.assign(
-        run_id=ids, task="EXPR", split="val", data_name="x", created=created, frames=10, labelled_frames=labelled
-    )
+    board = {"task": "EXPR", "split": "val", "data_name": "x", "frames": 10}
+    columns = ("data_fingerprint", "videos", "metric_version", "value")
+    return [
+        dict(zip(columns, row, strict=True))
+        | board
+        | {"run_id": f"run-{k}", "created": datetime(2026, 11, 22, tzinfo=UTC) - timedelta(k), "labelled_frames": count}
+        for k, (row, count) in enumerate(zip(rows, counts or [9] * len(rows), strict=True))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def runs_frame(*rows: tuple[str, int, int, float | None], counts: Sequence[int |
     ids=["same labels", "other labels", "other metric", "no score", "no score at all"],
 )
 def test_rankings_are_runs_on_the_same_labels(rows, expected):
-    found = rankings(runs_frame(*rows), "EXPR", "val", "x")
+    found = rankings(runs_on(*rows), "EXPR", "val", "x")
     assert {ranking.labels: ranking.run_ids for ranking in found} == expected
 
 
@@ -131,19 +132,19 @@ def test_rankings_are_runs_on_the_same_labels(rows, expected):
     ids=str,
 )
 def test_rankings_another_count_tells_other_labels(counts, together):
-    runs = runs_frame(("a" * 64, 2, 1, 0.5), ("a" * 64, 2, 1, 0.4), counts=counts)
+    runs = runs_on(("a" * 64, 2, 1, 0.5), ("a" * 64, 2, 1, 0.4), counts=counts)
     assert (len(rankings(runs, "EXPR", "val", "x")) == 1) == together
-    assert same_labels(runs, "run-0").tolist() == [True, together]
+    assert same_labels(runs, "run-0") == [True, together]
 
 
 def test_rankings_unknown_labels_are_shared_with_none():
-    found = rankings(runs_frame(("", 2, 1, 0.5), ("", 2, 1, 0.4)), "EXPR", "val", "x")
+    found = rankings(runs_on(("", 2, 1, 0.5), ("", 2, 1, 0.4)), "EXPR", "val", "x")
     assert [len(ranking.run_ids) for ranking in found] == [1, 1]
     assert len({ranking.labels for ranking in found}) == 2
 
 
 def test_rankings_a_hostile_fingerprint_gets_a_plain_name():
-    (found,) = rankings(runs_frame(("[a](javascript:x)", 2, 1, 0.5)), "EXPR", "val", "x")
+    (found,) = rankings(runs_on(("[a](javascript:x)", 2, 1, 0.5)), "EXPR", "val", "x")
     assert found.labels.isalnum()
 
 
@@ -289,10 +290,10 @@ def test_store_of_version_4_learns_how_many_labels(tmp_path, store):
     for version in ("old", "new"):
         versions.record(store.path, version)
     as_version_4(store.path)
-    before = rankings(store.runs(), "EXPR", "val", "example")
+    before = rankings(store.run_rows(), "EXPR", "val", "example")
     assert [ranking.size for ranking in before] == ["2 videos, 80 frames"] * 2
     store.record([])
-    after = rankings(store.runs(), "EXPR", "val", "example")
+    after = rankings(store.run_rows(), "EXPR", "val", "example")
     assert {ranking.size for ranking in after} == {"2 videos, 80 labelled frames", "2 videos, 79 labelled frames"}
     assert (store.path.parent / "results.duckdb.schema-4.copy-1").exists()
 

@@ -15,7 +15,7 @@ import pytest
 from harness.errors import DataError
 from harness.store.rows import run_rows
 from harness.store.sql import literal
-from harness.store.store import Store
+from harness.store.store import Store, rows_of
 from tests.support.records import make_record
 
 
@@ -178,3 +178,23 @@ def test_recording_needs_no_pandas(tmp_path):
         env={"PYTHONPATH": ":".join(sys.path)},
     )  # fmt: skip
     assert (result.stdout, result.stderr) == ("False\n", "")
+
+
+def test_rows_are_those_of_the_data_frames(store, run_record, tmp_path):
+    runs = [run_record(name, seed=seed) for name, seed in (("a", 1), ("b", None))]
+    store.record([(run, tmp_path / run.run_id) for run in runs])
+    pairs = [
+        (store.runs(hidden=True), store.run_rows(hidden=True)),
+        (store.published(), store.published_rows()),
+        (store.targets(), store.target_rows()),
+        (store.failures(), store.failure_rows()),
+    ]
+    for frame, rows in pairs:
+        assert rows == rows_of(frame)
+    assert {type(row["seed"]) for row in store.run_rows()} == {int, type(None)}
+
+
+def test_rows_of_a_missing_store_are_none_but_published_ones(tmp_path):
+    store = Store(tmp_path / "none.duckdb")
+    assert (store.run_rows(), store.target_rows(), store.failure_rows()) == ((), (), ())
+    assert store.published_rows() == rows_of(store.published())
