@@ -78,6 +78,10 @@ SEEDS_MEANS = (
 )
 SEEDS = f"{SEEDS_MEANS} 'Each seed' lists them apart."
 OF_SEVERAL = "Where a row stands for several seeds, the run of the lowest one."
+MEANS = (
+    "Compares the means over the seeds of each solution, as the board does. The intervals are for these seeds on other "
+    "videos. Off: these runs alone."
+)
 EACH_SEED = "List every seed as a row of its own, instead of the mean over the seeds of a solution."
 TRAINED_ON = (
     "What the head was trained on. ⚑: more than the training videos, or nobody told. A run that was trained on the "

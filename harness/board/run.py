@@ -263,6 +263,25 @@ def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     return same.sort_values(["seed", "created"], ignore_index=True)
 
 
+def seeds_of(runs: pd.DataFrame, run_id: str) -> tuple[str, ...]:
+    """Return the runs whose mean the board shows for a run: the scored ones of its set-up, one per seed.
+
+    Args:
+        runs: rows of :meth:`harness.store.store.Store.runs`.
+        run_id: id of a run; it stands for its own seed, and the newest run for any other one.
+
+    Returns:
+        Ids in order of the seeds; that of the run alone where it has no score, or no such siblings.
+    """
+    same = siblings(runs, run_id)
+    scored = same[same["value"].notna() & (same["status"] == "complete") & same["seed"].notna()]
+    if run_id not in set(scored["run_id"]):
+        return (run_id,)
+    by_seed = dict(zip(scored["seed"], scored["run_id"], strict=True))
+    by_seed[scored.loc[scored["run_id"] == run_id, "seed"].iloc[0]] = run_id
+    return tuple(map(str, by_seed.values()))
+
+
 def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     """Return the complete runs of other set-ups on the same labels, under any name of the data set, best first.
 

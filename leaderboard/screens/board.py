@@ -27,6 +27,7 @@ from leaderboard.screens.controls import choose_filters, choose_hidden, choose_v
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link, page, same_page_links
+from leaderboard.screens.means import asks_for_means
 from leaderboard.screens.notices import data_notice, store_notice
 from leaderboard.screens.reading import (
     Contents,
@@ -153,11 +154,12 @@ def _say_which_labels(whole: Board) -> None:
 
 def _lead_on(entries: Entries, view: View) -> None:
     """Show links to the best run, to its comparison with the second, and to the gains of ingredients."""
-    keys = [entry.key for entry in leading(entries)[:2]]
+    first = leading(entries)[:2]
+    keys = [entry.key for entry in first]
     with st.container(horizontal=True, gap="small"):
         link("run", "Open the best run", help=words.OF_SEVERAL, run=keys[0])
         if len(keys) > 1:
-            link("compare", "Compare it with the second", help=words.OF_SEVERAL, a=keys[0], b=keys[1])
+            link("compare", "Compare it with the second", a=keys[0], b=keys[1], means=asks_for_means(first))
         if len(keys) > 1 and view.split == "val":
             state = {"table": f"{OWN}{view.task.name}", "on": view.data_name, "on_labels": view.labels}
             link("papers", "Which ingredient helped", **state)
@@ -188,7 +190,7 @@ def _show_actions(chosen: Entries, shown: Entries, whole: Board) -> None:
         if alone and alone.is_run:
             link("run", "Open run", help=words.OF_SEVERAL, run=alone.key)
         if len(chosen) == 2:
-            link("compare", "Compare", help=words.OF_SEVERAL, a=chosen[0].key, b=chosen[1].key)
+            link("compare", "Compare", a=chosen[0].key, b=chosen[1].key, means=asks_for_means(chosen))
         if alone:
             st.text(alone.label, width="content")
         elif len(chosen) == 2:
@@ -225,7 +227,8 @@ def _compare_with_base(runs: Entries) -> None:
         help=words.BASELINE, width=320,
     )  # fmt: skip
     others = [key for key in labels if key != base]
-    link("compare", f"Compare {len(others)} with the baseline", help=words.OF_SEVERAL, base=base, run=others)
+    means = asks_for_means(runs)
+    link("compare", f"Compare {len(others)} with the baseline", base=base, run=others, means=means)
 
 
 def _short(label: str) -> str:

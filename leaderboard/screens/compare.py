@@ -32,6 +32,7 @@ from leaderboard.screens.compare_videos import show_videos
 from leaderboard.screens.downloads import export_buttons, heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
+from leaderboard.screens.means import MEANS, choose_means, read_scored
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_store
 from leaderboard.screens.sides import choose_sides
@@ -56,7 +57,7 @@ def compare() -> None:
         return
     _show_heads(a, b)
     if isinstance(a, Ran) and isinstance(b, Ran):
-        link("compare", "Compare several runs with B", base=b.key, run=[a.key])
+        link("compare", "Compare several runs with B", base=b.key, run=[a.key], means=st.query_params.get(MEANS))
         _show_runs(a, b, contents)
     else:
         _show_beyond(a, b, contents)
@@ -86,13 +87,17 @@ def _show_heads(a: Side, b: Side) -> None:
 
 
 def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
+    of_seeds = choose_means(contents, (a.key, b.key))
     try:
-        comparison = _compared(str(contents.place), contents.version, a.key, b.key, (a, b))
+        comparison = _compared(str(contents.place), contents.version, of_seeds[a.key], of_seeds[b.key], contents)
     except DataError as error:
         st.warning("**These two can't be compared.**")
         st.text(str(error))
         _show_settings(a, b)
         return
+    for letter, name, run_ids in (("A", comparison.a, of_seeds[a.key]), ("B", comparison.b, of_seeds[b.key])):
+        if len(run_ids) > 1:
+            st.text(f"{letter}: {name}.")
     head = comparison.headline
     (st.success if comparison.separable else st.info)(f"**{comparison.verdict[0].upper()}{comparison.verdict[1:]}.**")
     text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
@@ -105,11 +110,12 @@ def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
     show_videos(comparison, a, b)
 
 
-# all arguments but _sides are the cache's key
+# all arguments but _contents are the cache's key
 @st.cache_data(max_entries=64, show_spinner=False)
-def _compared(path: str, version: tuple[int, int], a: str, b: str, _sides: tuple[Ran, Ran]) -> Comparison:
-    one, other = _sides
-    return compare_runs(one.record.scored(), other.record.scored())
+def _compared(
+    place: str, version: tuple[int, int], a: tuple[str, ...], b: tuple[str, ...], _contents: Contents
+) -> Comparison:
+    return compare_runs(read_scored(_contents, a), read_scored(_contents, b))
 
 
 def _show_settings(a: Ran, b: Ran) -> None:

@@ -12,7 +12,7 @@ from harness.board.differences import run_choices
 from harness.board.entries import distinct
 from harness.board.rankings import comparable
 from harness.board.tables.compare import several_table
-from harness.errors import AbawError, DataError
+from harness.errors import AbawError
 from harness.metrics.several import SeveralComparisons, compare_several, numbers_of
 from harness.metrics.titles import score_title
 from leaderboard import words
@@ -21,7 +21,8 @@ from leaderboard.screens import grid, phone
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
-from leaderboard.screens.reading import Contents, read_record
+from leaderboard.screens.means import MEANS, choose_means, read_scored
+from leaderboard.screens.reading import Contents
 
 BASE, RUNS = "base", "run"
 _BASE, _RUNS, _MOST = "compare-base", "compare-runs", 60
@@ -50,9 +51,10 @@ def show_several(contents: Contents, base: str) -> None:
     if len(chosen) > _MOST:
         st.warning(f"**The first {_MOST} of {len(chosen)} runs are compared.** Take some out of the list.")
         chosen = chosen[:_MOST]
+    of_seeds = tuple(choose_means(contents, (base, *chosen)).items())
     try:
         with st.spinner("Comparing…", show_time=True):
-            several = _compared(str(contents.place), contents.version, base, tuple(chosen), contents)
+            several = _compared(str(contents.place), contents.version, of_seeds, contents)
     except AbawError as error:
         st.warning("**These runs can't be compared.**")
         st.text(str(error))
@@ -94,18 +96,22 @@ def _choose(runs: pd.DataFrame, task: str, base: str) -> list[str]:
 # all arguments but _contents are the cache's key; a missing entry is computed from _contents
 @st.cache_data(max_entries=16, show_spinner=False)
 def _compared(
-    place: str, version: tuple[int, int], base: str, run_ids: tuple[str, ...], _contents: Contents
+    place: str, version: tuple[int, int], of_seeds: tuple[tuple[str, tuple[str, ...]], ...], _contents: Contents
 ) -> SeveralComparisons:
-    records = {}
-    for run_id in (base, *run_ids):
-        stored = read_record(_contents, run_id)
-        if stored is None:
-            raise DataError("a run is missing from the store", where=run_id, do="Take it out of the list")
-        records[run_id] = stored[0]
-    titles = [f"{record.name}{'' if record.seed is None else f', seed {record.seed}'}" for record in records.values()]
-    names = dict(zip(records, distinct(titles, list(records)), strict=True))
-    others = {names[run_id]: records[run_id].scored() for run_id in run_ids}
-    return compare_several(records[base].scored(), others, name=names[base], skip=True)
+    """Compare runs, or means over seeds, with the first of the items that :func:`choose_means` returns."""
+    (base, of_base), *others = of_seeds
+    titles = [_title(_contents, run_id, seeds) for run_id, seeds in of_seeds]
+    run_ids = [run_id for run_id, _ in of_seeds]
+    names = dict(zip(run_ids, distinct(titles, run_ids), strict=True))
+    scored = {names[run_id]: read_scored(_contents, seeds) for run_id, seeds in others}
+    return compare_several(read_scored(_contents, of_base), scored, name=names[base], skip=True)
+
+
+def _title(contents: Contents, run_id: str, seeds: Sequence[str]) -> str:
+    row = next(row for row in contents.rows if row["run_id"] == run_id)
+    if len(seeds) > 1:
+        return f"{row['name']}, {len(seeds)} seeds"
+    return row["name"] if row["seed"] is None else f"{row['name']}, seed {row['seed']}"
 
 
 def _show(several: SeveralComparisons, base: str) -> None:
@@ -158,5 +164,5 @@ def _show_pairs(several: SeveralComparisons, base: str) -> None:
     with st.expander(f"Each pair in full: {len(rows)}"):
         for number, run_id in enumerate(rows, start=1):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                link("compare", f"Pair {number}", a=run_id, b=base)
+                link("compare", f"Pair {number}", a=run_id, b=base, means=st.query_params.get(MEANS))
                 st.text(run_id, width="content")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +32,7 @@ from harness.store.store import Store
 from harness.tables.forms import write_csv
 from harness.tasks import EXPR, VA
 from leaderboard.charts.differences import difference_chart, mover_chart
-from tests.support.app_pages import open_page, words_of
+from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record, scored_run
 
 pytestmark = pytest.mark.slow
@@ -70,6 +70,45 @@ def test_the_numbers_are_those_of_the_command(pair: tuple[RunRecord, RunRecord])
     assert scores["difference"].tolist() == [row.difference for row in found.differences]
     videos = next(frame for frame in frames_of(page) if "moves" in frame)
     assert videos["video"].tolist() == [mover.video for mover in found.movers]
+
+
+@pytest.fixture
+def seeds(store: Store) -> tuple[list[RunRecord], list[RunRecord]]:
+    """Three seeds of one solution, two of another, and an older run of a seed that ran twice."""
+    good = [scored_run("expr/good", 0.8 - seed / 10, seed=seed, data_name="lab") for seed in range(3)]
+    bad = [scored_run("expr/bad", 0.4, seed=seed, data_name="lab") for seed in range(2)]
+    older = replace(scored_run("expr/good", 0.1, seed=1), run_id="older", created="2026-01-01T00:00:00+00:00")
+    record(store, *good, *bad, replace(older, data=good[1].data))
+    return good, bad
+
+
+def test_the_board_s_means_are_compared_as_means(seeds: tuple[list[RunRecord], list[RunRecord]]) -> None:
+    good, bad = seeds
+    link = links_of(open_page(data="lab"))["Compare it with the second"]
+    assert link == f"compare?a={good[0].run_id}&b={bad[0].run_id}&means=true"
+    found = compare([run.scored() for run in good], [run.scored() for run in bad]).headline
+    page = open_page("compare", a=good[0].run_id, b=bad[0].run_id, means="true")
+    assert interval_text(found.difference, found.low, found.high, sign="+") in words_of(page)
+    assert "A: mean of 3 seeds" in words_of(page)
+    alone = compare(good[0].scored(), bad[0].scored()).headline
+    page.toggle(key="means").set_value(False).run()
+    assert interval_text(alone.difference, alone.low, alone.high, sign="+") in words_of(page)
+
+
+def test_the_base_and_the_others_may_be_means(seeds: tuple[list[RunRecord], list[RunRecord]]) -> None:
+    good, bad = seeds
+    page = open_page("compare", base=bad[0].run_id, run=[good[0].run_id], means="true")
+    rows = next(frame for frame in frames_of(page) if "corrected_p" in frame).to_dict("records")
+    found = compare([run.scored() for run in good], [run.scored() for run in bad]).headline
+    assert [row["name"] for row in rows] == ["expr/bad, 2 seeds", "expr/good, 3 seeds"]
+    assert rows[1]["difference"] == found.difference
+    assert links_of(page)["Pair 1"] == f"compare?a={good[0].run_id}&b={bad[0].run_id}&means=true"
+
+
+def test_single_runs_offer_no_means(pair: tuple[RunRecord, RunRecord]) -> None:
+    page = open_page("compare", a=pair[0].run_id, b=pair[1].run_id, means="true")
+    assert not page.toggle
+    assert "seeds" not in words_of(page)
 
 
 def test_default_compares_best_run_with_best_other_solution(store: Store) -> None:
