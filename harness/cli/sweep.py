@@ -19,6 +19,7 @@ from harness.cli.options import (
     work_options,
 )
 from harness.settings import load_settings
+from harness.system.slow_imports import announced_imports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,7 @@ TITLES = {
 @work_options
 @out_options
 @format_options
+@announced_imports()
 def sweep(
     run: str,
     root: Path | None,
