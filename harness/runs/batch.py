@@ -17,7 +17,7 @@ from harness.engine.engine import Engine, ItemResult, WorkerShare
 from harness.engine.local import LocalEngine
 from harness.errors import AbawError, MissingDependencyError, SolutionError, StoreError, UsageError
 from harness.plugins.interface import Preparing, Solution, SolutionEntry
-from harness.runs.finished import Finished
+from harness.runs.finished import Finished, seconds_beside_encoding
 from harness.runs.runner import find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.store.store import Store
@@ -122,7 +122,10 @@ def _one_by_one(
             yield ItemResult(job, error=error)
             continue
         if not finished.reused:
-            seconds = _seconds_without_encoding(finished)
+            timings = finished.record.timings
+            seconds = seconds_beside_encoding(
+                timings["total"], timings["frames_encoded"], timings.get("frames_per_second")
+            )
         try:
             record_run(finished, settings)
         except StoreError as error:  # the other runs go on: their folders can be recorded later
@@ -159,14 +162,6 @@ def _can_be_sent(items: Sequence[Any]) -> bool:
     except Exception:  # pickle raises almost anything
         return False
     return True
-
-
-def _seconds_without_encoding(finished: Finished) -> float:
-    """Return the seconds that a run took apart from its features, which are in the cache for the next one."""
-    timings = finished.record.timings
-    rate = timings.get("frames_per_second")
-    encoding = timings["frames_encoded"] / rate if rate else 0.0
-    return max(0.0, float(timings["total"] - encoding))
 
 
 def raise_failed(runs: Sequence[Ran]) -> None:
