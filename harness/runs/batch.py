@@ -108,9 +108,15 @@ def _one_by_one(
     """Make and record runs in this process, as steps of a whole job; by processes where that is faster."""
     unrecorded: StoreError | None = None
     seconds = 0.0
+    due: list[bool] | None = None  # read only where processes may save time, as every file of a run is hashed
     for number, job in enumerate(jobs):
         rest = jobs[number:]
-        if (workers := _processes(rest, data, settings, seconds)) > 1:
+        workers = _processes(rest, data, settings, seconds)
+        if workers > 1 and not fresh:
+            due = _due(jobs, data, split, settings) if due is None else due
+            still_due = [job for job, is_due in zip(rest, due[number:], strict=True) if is_due]
+            workers = _processes(still_due, data, settings, seconds)
+        if workers > 1:
             engine = LocalEngine(replace(settings, workers=workers))
             with hidden_jobs():  # runs are counted, which stand for the steps that are left
                 yield from _by_workers(rest, data, split, settings, fresh, options or {}, engine)
@@ -135,11 +141,24 @@ def _one_by_one(
         raise unrecorded
 
 
+def _due(jobs: Sequence[Job], data: Dataset, split: str, settings: Settings) -> list[bool]:
+    """Return False for each job whose run is there already, in the order of the jobs."""
+    known: dict[str, _Known] = {}
+    due = []
+    for job in jobs:
+        there = None
+        with contextlib.suppress(Exception):  # a plug-in may raise anything, and the run itself names the reason
+            solution = known.setdefault(job.entry.name, _Known(job.entry)).solution(settings)
+            there = find_run(solution, job.entry, data, split, settings, seed=job.seed)
+        due.append(there is None)
+    return due
+
+
 def _processes(jobs: Sequence[Job], data: Dataset, settings: Settings, seconds: float) -> int:
     """Return the number of processes that make runs side by side on this machine; 1 stands for this process alone.
 
     Args:
-        jobs: runs to be made.
+        jobs: runs to be made, without those that are there.
         data: the data set, which each process gets.
         settings: ``workers`` is the largest number of processes.
         seconds: time of the last run apart from encoding, in seconds; 0 before the first run.
