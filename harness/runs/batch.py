@@ -21,6 +21,7 @@ from harness.runs.finished import Finished, seconds_beside_encoding
 from harness.runs.runner import find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.store.store import Store
+from harness.system.counts import with_seed
 from harness.system.device import resolve_device
 from harness.system.job import Job as WholeJob
 from harness.system.job import Step, current_job, hidden_jobs, whole_job
@@ -192,7 +193,7 @@ def raise_failed(runs: Sequence[Ran]) -> None:
         raise failed[0][1]
     reasons: dict[str, list[str]] = {}
     for job, error in failed:
-        reasons.setdefault(_words(error), []).append(f"{job.entry.name}, seed {job.seed}")
+        reasons.setdefault(_words(error), []).append(with_seed(job.entry.name, job.seed))
     text = "\n".join(f"{'; '.join(who)}: {reason}" for reason, who in reasons.items())
     waiting = all(isinstance(error, MissingDependencyError) for _, error in failed)
     what = "wait for weights or packages that are not here" if waiting else "failed"
@@ -304,7 +305,7 @@ def _planned(
             if not fresh and (finished := find_run(solution, job.entry, data, split, settings, seed=job.seed)):
                 ran[number] = ItemResult(job, finished)
                 continue
-            trains = frozenset(f"{training}, seed {job.seed}" for training in of_entry.trainings(settings, data, split))
+            trains = frozenset(with_seed(training, job.seed) for training in of_entry.trainings(settings, data, split))
         except AbawError as error:
             ran[number] = ItemResult(job, error=error)
         else:

@@ -14,6 +14,7 @@ from harness.board.tables.compare import several_table
 from harness.errors import AbawError, DataError
 from harness.metrics.several import SeveralComparisons, compare_several, numbers_of
 from harness.metrics.titles import score_title
+from harness.system.counts import with_seed
 from leaderboard import words
 from leaderboard.charts.differences import forest_chart
 from leaderboard.screens import grid, phone
@@ -101,7 +102,7 @@ def _compared(
         if stored is None:
             raise DataError("a run is missing from the store", where=run_id, do="Take it out of the list")
         records[run_id] = stored[0]
-    titles = [f"{record.name}{'' if record.seed is None else f', seed {record.seed}'}" for record in records.values()]
+    titles = [with_seed(record.name, record.seed) for record in records.values()]
     names = dict(zip(records, distinct(titles, list(records)), strict=True))
     others = {names[run_id]: records[run_id].scored() for run_id in run_ids}
     return compare_several(records[base].scored(), others, name=names[base], skip=True)
