@@ -5,6 +5,7 @@ Users import them from :mod:`abaw`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -156,7 +157,7 @@ def score(
         predictions.
 
     Raises:
-        DataError: the labels are empty, or a video lacks predictions.
+        DataError: the labels are empty, a video lacks predictions, or a value has the wrong kind, such as NaN or text.
         SubmissionError: a file is malformed.
 
     Example:
@@ -192,7 +193,7 @@ def compare(a: ScoreCard, b: ScoreCard) -> Comparison:
         move the score most.
 
     Raises:
-        DataError: the scores belong to different tasks or different labels.
+        DataError: the scores belong to different tasks or different labels, or one is no score card.
 
     Example:
         >>> labels = {f"video{k}": [0, 4, 6, 6] for k in range(20)}
@@ -216,7 +217,8 @@ def compare_several(base: ScoreCard, others: Mapping[str, ScoreCard]) -> Several
         (Holm's correction for the number of rows), ``separable`` and ``verdict``; and ``to_frame()``.
 
     Raises:
-        DataError: the scores belong to different tasks or different labels, or ``others`` is empty.
+        DataError: the scores belong to different tasks or different labels, one is no score card, or ``others`` is
+            empty.
 
     Example:
         >>> labels = {f"video{k}": [0, 4, 6, 6] for k in range(20)}
@@ -225,6 +227,14 @@ def compare_several(base: ScoreCard, others: Mapping[str, ScoreCard]) -> Several
         >>> [row.verdict for row in compare_several(wrong, {"right": right, "again": wrong}).rows]
         ['better by 0.083', 'not separable on these videos']
     """
+    if not isinstance(others, Mapping) or not others:
+        raise DataError(
+            "there is nothing to compare with the base",
+            where="others",
+            found=_kind_of(others),
+            expected="score cards by name, at least one",
+            do='Give a mapping, such as {"mine": card}',
+        )
     return several.compare_several(_scored("base", base), {name: _scored(name, card) for name, card in others.items()})
 
 
@@ -257,7 +267,19 @@ def runs(store: str | Path | None = None, *, task: str | None = None, hidden: bo
     return table if name is None or table.empty else table[table["task"] == name].reset_index(drop=True)
 
 
-def _scored(name: str, card: ScoreCard) -> ScoredRun:
+def _kind_of(value: object) -> str:
+    """Return a value's kind in words: ``None``, ``an empty list``, ``a value of type int``."""
+    if value is None:
+        return "None"
+    if isinstance(value, list | tuple | dict | set) and not value:
+        return f"an empty {type(value).__name__}"
+    return f"a value of type {type(value).__name__}"
+
+
+def _scored(name: str, card: object) -> ScoredRun:
+    if not isinstance(card, ScoreCard):
+        expected = "a score card, as abaw.score returns it"
+        raise DataError("this can't be compared", where=name, found=_kind_of(card), expected=expected)
     statistics = dict(zip(card.videos, card.statistics.tolist(), strict=True))
     return ScoredRun(name, card.task, "", "", statistics, card.headline.version, card.groups)
 
@@ -267,11 +289,39 @@ def _as_arrays(values: Arrays | pd.DataFrame, task: str) -> dict[str, npt.NDArra
     if is_data_frame(values):
         row = format_named(task).row
         return arrays_of(cast("pd.DataFrame", values), _task_of(task), (row.first if row else None) or 0 if row else 1)
-    values = cast("Arrays", values)
-    arrays = {name: np.asarray(array) for name, array in values.items()}
+    if not isinstance(values, Mapping):
+        raise DataError(
+            f"there are no values of {task}",
+            found=_kind_of(values),
+            expected="values by name of the video, or a data frame",
+            do='Give a mapping, such as {"video1": [0, 4, 4]}',
+        )
+    arrays = {name: _numbers(name, array) for name, array in values.items()}
     if _task_of(task).level == "frame":
         return arrays
     return {name: _one_row(array, _task_of(task)) for name, array in arrays.items()}
+
+
+def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return the values of a video as an array of numbers.
+
+    Raises:
+        DataError: the values are no numbers, or rows differ in length.
+    """
+    problem = {"where": f"video {name}", "expected": "numbers, as many in each row"}
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise DataError("the rows differ in length", found="lists that fill no array", **problem) from None
+    if array.dtype.kind in "biuf":
+        return array
+    numbers = None
+    with contextlib.suppress(TypeError, ValueError):
+        numbers = array.astype(np.float64) if array.dtype.kind == "O" else None
+    if numbers is not None:
+        return numbers
+    first = next((value for value in array.flat if not isinstance(value, int | float | np.number)), None)
+    raise DataError("the values are no numbers", found=repr(first), **problem)
 
 
 def _task_of(name: str) -> Task:

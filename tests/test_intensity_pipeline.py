@@ -28,6 +28,8 @@ def test_emi_submission_is_packed_and_names_no_template(vidmimic, tmp_path, abaw
     done = abaw("submit", "emi/log-mel", "--data", vidmimic, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "to send in" in done.stdout
+    assert f"checked        valid against the list of test videos {vidmimic}" in done.stdout
+    assert "the order of the rows was not checked" in done.stdout
     assert "--template" not in done.stdout
     (archive,) = (out / "EMI").glob("*.zip")
     checked = abaw("validate", archive)

@@ -7,12 +7,16 @@ import doctest
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 
-from harness.settings import _ENVIRONMENT
+from harness.board.first_choice import first_choices
+from harness.cli.demo import SOLUTIONS as DEMO
+from harness.plugins.registry import needs_of_solution, solution_entries
+from harness.settings import _ENVIRONMENT, Settings
 from tests.support.command_tree import COMMANDS, options
 from tests.support.places import REPOSITORY
 
@@ -162,3 +166,44 @@ def test_the_examples_in_python_say_what_they_print(tmp_path: Path, monkeypatch:
     result = doctest.testfile(str(MODEL_PAGE), module_relative=False, verbose=False)
     assert result.attempted > 5
     assert result.failed == 0
+
+
+@pytest.fixture(scope="module")
+def starts() -> dict[str, str]:
+    """The solution to start with for each task, with all extras, no weights and no runs, as ``abaw solutions`` says."""
+    entries = list(solution_entries().values())
+    needs = {
+        entry.name: [
+            replace(need, here=need.kind == "package") for need in needs_of_solution(entry.name, Settings()) or []
+        ]
+        for entry in entries
+    }
+    return {task: choice.name for task, choice in first_choices(entries, needs, {}, demo=DEMO).items()}
+
+
+@pytest.mark.parametrize(
+    ("page", "tasks"),
+    [
+        ("README.md", ["EXPR"]),
+        ("docs/your-affwild2.md", ["EXPR"]),
+        ("docs/your-dvd.md", ["VD"]),
+        ("docs/your-emi-and-ah.md", ["EMI", "AH", "AHV"]),
+        ("docs/containers.md", ["EXPR"]),
+        ("harness/cli/main.py", ["EXPR"]),
+        ("harness/cli/solve.py", ["EXPR"]),
+        ("leaderboard/screens/notices.py", ["EXPR"]),
+        ("solutions/networks/clips.py", ["VD"]),
+    ],
+)
+def test_page_begins_with_the_solution_to_start_with(starts, page, tasks):
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    firsts: dict[str, str] = {}
+    for name in re.findall(r"\brun ((?:expr|va|au|vd|emi|ah|ahv)/[a-z0-9-]+)", text):
+        firsts.setdefault(name.partition("/")[0].upper(), name)
+    assert firsts == {task: starts[task] for task in tasks}
+
+
+def test_solutions_page_lists_the_solutions_to_start_with(starts):
+    sentence = SOLUTIONS_PAGE.partition("needs no download. That is ")[2].partition(".\n")[0]
+    assert re.findall(r"`([a-z0-9/-]+)`", sentence) == list(starts.values())
+    assert "start with these" not in SOLUTIONS_PAGE

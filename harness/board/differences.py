@@ -17,6 +17,7 @@ from harness.metrics.titles import score_title
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, differing_settings
 from harness.reference.papers import table_rows
 from harness.store.store import TableRows, rows_of
+from harness.system.counts import with_seed
 from harness.tables.table import short_text
 from harness.tasks import TASKS, Task
 
@@ -73,7 +74,7 @@ def run_choices(runs: pd.DataFrame, task: str) -> dict[str, str]:
     scored_runs = runs[(runs["task"] == task) & runs["value"].notna()]
     columns = (scored_runs[name] for name in ("run_id", "name", "seed", "value", "split", "data_name"))
     return {
-        str(run_id): f"{name}{'' if pd.isna(seed) else f', seed {int(seed)}'} · {value:.3f} · {split} · {data} · "
+        str(run_id): f"{with_seed(name, None if pd.isna(seed) else int(seed))} · {value:.3f} · {split} · {data} · "
         f"{str(run_id)[-8:]}"
         for run_id, name, seed, value, split, data in zip(*columns, strict=True)
     }

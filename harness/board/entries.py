@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.board.rankings import Ranking, beside_published, listed_with, named, of_board, rankings
 from harness.datasets.identity import PUBLISHED_ON, is_synthetic
 from harness.records.run import splits_in
+from harness.system.counts import with_seed
 from harness.tasks import TASKS, Task
 
 if TYPE_CHECKING:
@@ -383,11 +384,7 @@ def _text_of(entry: Entry) -> str:
 def labels(entries: Entries) -> list[str]:
     """Return a unique label per run: its name, with seed or number of seeds, and part of its id if necessary."""
     titles = [
-        f"{entry.name}, {entry.seeds} seeds"
-        if (entry.seeds or 1) > 1
-        else entry.name
-        if entry.seed is None
-        else f"{entry.name}, seed {entry.seed}"
+        f"{entry.name}, {entry.seeds} seeds" if (entry.seeds or 1) > 1 else with_seed(entry.name, entry.seed)
         for entry in entries
     ]
     return distinct(titles, [entry.key for entry in entries])

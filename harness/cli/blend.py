@@ -90,10 +90,12 @@ def blend(
     ready = packed_submission(finished, data) if split == "test" else None
     if as_json:
         print_json(finished.plain() | (ready.plain() if ready else {}))
-        return
-    print_run(finished.record, finished.folder, reused=finished.reused)
-    if ready:
-        ready.show()
+    else:
+        print_run(finished.record, finished.folder, reused=finished.reused)
+        if ready:
+            ready.show()
+    if ready and not ready.valid:
+        raise click.exceptions.Exit(1)
 
 
 def _weights(text: str, n: int) -> tuple[float, ...]:

@@ -10,6 +10,8 @@ import click
 
 from harness.cli.options import data_options, json_option, open_given, print_json, work_options
 from harness.settings import load_settings
+from harness.system.counts import with_seed
+from harness.system.slow_imports import announced_imports
 from harness.system.terminal import shown_notes
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--fresh", is_flag=True, help="Train again what an earlier call trained.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the result as JSON, too.")
 @json_option
+@announced_imports()
 def crossval(
     solution: str,
     root: Path | None,
@@ -64,7 +67,7 @@ def crossval(
     if as_json:
         print_json(plain)
     else:
-        _print(f"{entry.name} on {data.name}, seed {seed}", result)
+        _print(with_seed(f"{entry.name} on {data.name}", seed), result)
 
 
 def _print(title: str, result: CrossValidated) -> None:

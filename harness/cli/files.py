@@ -21,7 +21,6 @@ from harness.system.terminal import shown_notes
 from harness.tasks import SPLITS
 
 if TYPE_CHECKING:
-    from harness.cli.official import ExpectedRows
     from harness.files.score import Scored
     from harness.metrics.scoring import ScoreCard
     from harness.metrics.variants import Variant
@@ -72,7 +71,7 @@ def validate(
         command = f"abaw validate {shlex.quote(str(path))}"
         if message := contradiction(expected.task, asked, expected.evidence, command):
             report.add(0, 0, "edition", message, "warning" if edition is None else "error")
-    verdict = _verdict(report, expected)
+    verdict = expected.verdict(report)
     if as_json:
         print_json(
             {
@@ -115,18 +114,6 @@ def _print_report(
     if warnings:
         verdict += f" ({counted(warnings, 'warning')})" if report.valid else f", {counted(warnings, 'warning')}"
     click.echo(f"{path}: {verdict}; {report.format}, {report.size}")
-
-
-def _verdict(report: Report, expected: ExpectedRows) -> str:
-    """Return ``valid`` for a file that was checked against a template or test list, else ``well-formed``.
-
-    Without a template or list, missing rows stay undetected.
-    """
-    if not report.valid:
-        return "NOT valid"
-    if expected.template is not None:
-        return "valid"
-    return "well-formed" if expected.listed is None else "valid against the list of test videos"
 
 
 def _mending(path: Path, task: str | None, template: Path | None, edition: int | None) -> str:

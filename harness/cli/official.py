@@ -19,6 +19,7 @@ from harness.tasks import AHV, EMI, OTHER_TASKS, TASKS
 if TYPE_CHECKING:
     from harness.files.checking.submission import Submission
     from harness.files.editions import Evidence
+    from harness.files.report import Report
     from harness.files.template import Template
     from harness.settings import Settings
 
@@ -95,6 +96,20 @@ class ExpectedRows:
     evidence: tuple[Evidence, ...] = ()
     notes: tuple[str, ...] = ()
     task: str = ""
+
+    def verdict(self, report: Report) -> str:
+        """Return ``valid`` for a file that was checked against a template or test list, else ``well-formed``.
+
+        Missing rows stay undetected where neither is there.
+
+        Args:
+            report: of the check against these rows.
+        """
+        if not report.valid:
+            return "NOT valid"
+        if self.template is not None:
+            return "valid"
+        return "well-formed" if self.listed is None else "valid against the list of test videos"
 
 
 def expected_rows(

@@ -15,6 +15,7 @@ from harness.records.options import RANDOM_WEIGHTS
 from harness.records.run import RUN_FILE, RunRecord, splits_in
 from harness.runs.finished import MODEL_FOLDER
 from harness.system.console import Terminal
+from harness.system.counts import with_seed
 from harness.system.terminal import one_line, shown_notes
 from harness.tables.text import print_tables
 
@@ -32,9 +33,8 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: 
         beside: the run on val of the same solution with heads trained on train alone, where this one's have seen val.
     """
     console = Terminal(soft_wrap=True)
-    seed = "" if record.seed is None else f", seed {record.seed}"
     name, data_name = one_line(record.name), one_line(record.data["name"])
-    console.print(Text.assemble((name, "bold"), f" on {data_name} {one_line(record.split)}{seed}"))
+    console.print(Text.assemble((name, "bold"), with_seed(f" on {data_name} {one_line(record.split)}", record.seed)))
     if reused:
         console.print(
             f"This very run was made on {one_line(record.created)} and is shown again; --fresh makes it again."

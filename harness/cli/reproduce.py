@@ -20,6 +20,7 @@ from harness.cli.options import (
 )
 from harness.settings import load_settings
 from harness.system.console import Terminal
+from harness.system.slow_imports import announced_imports
 
 if TYPE_CHECKING:
     from harness.board.papers import Beside, PaperTable
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--variant", default="", help="Run …@VARIANT of each row: text, code, paper, fixed or frozen.")
 @click.option("--fresh", is_flag=True, help="Fit and predict again what was run before.")
 @format_options
+@announced_imports()
 def reproduce(
     table: str,
     root: Path | None,

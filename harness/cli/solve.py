@@ -24,6 +24,7 @@ from harness.cli.options import (
 from harness.errors import UsageError
 from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import load_settings
+from harness.system.slow_imports import announced_imports
 from harness.system.terminal import QUIET, one_line, shown_notes
 from harness.tasks import SPLITS, task_named
 
@@ -45,6 +46,7 @@ SPLIT = click.Choice(SPLITS)
 @stride_option
 @click.option("--task", default="EXPR", show_default=True, help="Whose videos: tasks annotate different ones.")
 @click.option("--split", "splits", type=SPLIT, multiple=True, help="Repeat for several.  [default: all there are]")
+@announced_imports()
 def extract(
     encoder: str,
     root: Path | None,
@@ -139,6 +141,7 @@ def submit(**options: Any) -> None:
     _run(**options, packed=True)
 
 
+@announced_imports()
 def _run(
     solution: str,
     root: Path | None,
@@ -239,13 +242,14 @@ def _make_runs(
     validations: dict[int | None, RunRecord] = {}
     if on_val:
         validations = _validated(list(run_all(on_val, data, "val", settings, fresh=fresh, options=_of_val(given_text))))
-    runs, listed, records = [], [], []
+    runs, listed, records, refused = [], [], [], False
     for ran in run_all(jobs, data, split, settings, fresh=fresh, options=given_text):
         runs.append(ran)
         finished = ran.value
         if finished is None:
             continue
         ready = packed_submission(finished, data) if packed else None
+        refused = refused or (ready is not None and not ready.valid)
         beside = validations.get(finished.record.seed)
         if as_json:
             more = ready.plain() if ready else {"archive": None}
@@ -260,6 +264,8 @@ def _make_runs(
     elif len(records) > 1:
         print_seeds(records)
     raise_failed(runs)
+    if refused:
+        raise click.exceptions.Exit(1)
 
 
 def _plan_line(outlooks: Sequence[Outlook]) -> str:

@@ -19,6 +19,8 @@ from harness.cli.options import (
     work_options,
 )
 from harness.settings import load_settings
+from harness.system.counts import with_seed
+from harness.system.slow_imports import announced_imports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +44,7 @@ TITLES = {
 @work_options
 @out_options
 @format_options
+@announced_imports()
 def sweep(
     run: str,
     root: Path | None,
@@ -85,7 +88,7 @@ def sweep(
         data.require_labels("val", record.data.get("fingerprint"), record.run_id)
     points = curves(record.name, folder / MODEL_FOLDER, data, settings)
     write_sweep(folder, points)
-    title = f"{record.name}, seed {record.seed}, {data.name} val"
+    title = f"{with_seed(record.name, record.seed)}, {data.name} val"
     write_text(folder / PICTURE, picture(points, title))
     results.record([(record, folder)])
     if form == "json":

@@ -106,10 +106,15 @@ class Ambivalence(MacroF1):
             labels: class indices ``(n,)``.
             decisions: class indices ``(n,)``, or the values of the official row, ``(n, 3)``: two probabilities, class.
             lengths: frames of each video, ``(n_videos,)``.
+
+        Raises:
+            ValueError: see :meth:`Metric.by_video`; or a probability of a labelled video is NaN or infinite.
         """
         frames = np.asarray(lengths, np.int64)
         probability = np.full((len(frames), 1), -1.0)
         if decisions.ndim == 2:
+            if not np.isfinite(decisions[labels != self.task.invalid]).all():
+                raise ValueError("decisions hold NaN or infinity")
             if frames.max(initial=0) <= 1:
                 probability[frames == 1, 0] = decisions[:, -2]
             decisions = decisions[:, -1]

@@ -28,8 +28,9 @@ class _Coefficients(Metric):
         if not labels.shape == decisions.shape == expected:
             raise ValueError(f"labels {labels.shape} and decisions {decisions.shape} must be {expected}")
         frames, labels, decisions = counted(valid_rows(labels, self.task), lengths, labels, decisions)
-        if not np.isfinite(decisions).all():
-            raise ValueError("decisions hold NaN or infinity")
+        for name, values in (("labels", labels), ("decisions", decisions)):
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} hold NaN or infinity")
         return moments(labels, decisions, frames).reshape(-1, self.task.n_outputs * MOMENTS)
 
     def moments(self, statistics: Float) -> Float:

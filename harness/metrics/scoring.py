@@ -114,7 +114,7 @@ def video_statistics(
     Frames with an invalid label are left out. Frames without a crop count, as in the official score.
 
     Raises:
-        DataError: a video has labels and no decisions, or fewer decisions than labels.
+        DataError: a video has labels and no decisions, or fewer decisions than labels; or a value can't be scored.
     """
     for name, truth in labels.items():
         answer = decisions.get(name)
@@ -143,7 +143,65 @@ def _statistics_of(
     """Return the statistics of these videos."""
     truths = [labels[name] for name in names]
     answers = [decisions[name][: len(truth)] for name, truth in zip(names, truths, strict=True)]
-    return metric.by_video(np.concatenate(truths), np.concatenate(answers), [len(truth) for truth in truths])
+    try:
+        return metric.by_video(np.concatenate(truths), np.concatenate(answers), [len(truth) for truth in truths])
+    except ValueError as error:
+        raise _refused_values(metric, names, truths, answers, error) from None
+
+
+def _refused_values(
+    metric: Metric,
+    names: Sequence[str],
+    truths: Sequence[npt.NDArray[Any]],
+    answers: Sequence[npt.NDArray[Any]],
+    error: ValueError,
+) -> DataError:
+    """Return an error on the first video, and its first row, that the metric refuses."""
+    task = metric.task
+    columns = {"classes": "", "parts": " 15"}.get(task.kind, f" {task.n_outputs}")
+    shape = f"(n,{columns}) for {task.name}"
+    for name, truth, answer in zip(names, truths, answers, strict=True):
+        if (reason := _refusal(metric, truth, answer)) is None:
+            continue
+        if _refusal(metric, truth[:0], answer[:0]) is not None:
+            shapes = f"labels {truth.shape} and predictions {answer.shape}"
+            return DataError("values have a wrong shape", where=f"video {name}", found=shapes, expected=shape)
+        start, end = 0, len(truth)
+        while end - start > 1:  # the first half that holds a refused row
+            middle = (start + end) // 2
+            refused = _refusal(metric, truth[start:middle], answer[start:middle]) is not None
+            start, end = (start, middle) if refused else (middle, end)
+        values = f"label {_shown(truth[start])} and prediction {_shown(answer[start])}"
+        return DataError(
+            f"row {start + 1} can't be scored, as {_refusal(metric, truth[start:end], answer[start:end]) or reason}",
+            where=f"video {name}",
+            found=values,
+            expected=_usable_values(task),
+            do="Give a value for each row",
+        )
+    return DataError(f"values can't be scored: {error}", expected=shape)  # videos differ among each other
+
+
+def _refusal(metric: Metric, truth: npt.NDArray[Any], answer: npt.NDArray[Any]) -> str | None:
+    """Return the metric's reason for refusing a video, or rows of it; ``None`` where it scores them."""
+    try:
+        metric.by_video(truth, answer, [len(truth)])
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _shown(row: npt.NDArray[Any]) -> str:
+    return str(np.asarray(row).tolist())
+
+
+def _usable_values(task: Task) -> str:
+    """Return the values that can be scored, in words."""
+    low, high = task.range
+    marker = f"; a label may be {task.invalid}, which leaves its row out"
+    if task.kind == "classes":
+        return f"whole numbers from {low:g} to {high:g}{marker}"
+    return f"{'finite numbers' if task.kind in ('values', 'parts') else '0 or 1'}{marker}"
 
 
 def score_card(

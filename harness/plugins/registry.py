@@ -67,10 +67,14 @@ def solution_entry(name: str) -> SolutionEntry:
     """Return the entry of a solution.
 
     Raises:
-        UnknownNameError: no package offers the solution; the message lists the closest names.
+        UnknownNameError: no package offers the solution; the message lists the closest names. For a name without its
+            task, which may be that of several solutions, the message lists their full names.
     """
     entries = solution_entries()
     if name not in entries:
+        if full_names := sorted(full_name for full_name in entries if full_name.partition("/")[2] == name):
+            hint = f"The name begins with the task. Copy it whole: {' or '.join(full_names)}."
+            raise UnknownNameError("solution", name, (), hint=hint)
         raise UnknownNameError("solution", name, entries, hint="See all with: abaw solutions")
     return entries[name]
 

@@ -17,10 +17,11 @@ from harness.engine.engine import Engine, ItemResult, WorkerShare
 from harness.engine.local import LocalEngine
 from harness.errors import AbawError, MissingDependencyError, SolutionError, StoreError, UsageError
 from harness.plugins.interface import Preparing, Solution, SolutionEntry
-from harness.runs.finished import Finished
+from harness.runs.finished import Finished, seconds_beside_encoding
 from harness.runs.runner import find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.store.store import Store
+from harness.system.counts import with_seed
 from harness.system.device import resolve_device
 from harness.system.job import Job as WholeJob
 from harness.system.job import Step, current_job, hidden_jobs, whole_job
@@ -108,9 +109,15 @@ def _one_by_one(
     """Make and record runs in this process, as steps of a whole job; by processes where that is faster."""
     unrecorded: StoreError | None = None
     seconds = 0.0
+    due: list[bool] | None = None  # read only where processes may save time, as every file of a run is hashed
     for number, job in enumerate(jobs):
         rest = jobs[number:]
-        if (workers := _processes(rest, data, settings, seconds)) > 1:
+        workers = _processes(rest, data, settings, seconds)
+        if workers > 1 and not fresh:
+            due = _due(jobs, data, split, settings) if due is None else due
+            still_due = [job for job, is_due in zip(rest, due[number:], strict=True) if is_due]
+            workers = _processes(still_due, data, settings, seconds)
+        if workers > 1:
             engine = LocalEngine(replace(settings, workers=workers))
             with hidden_jobs():  # runs are counted, which stand for the steps that are left
                 yield from _by_workers(rest, data, split, settings, fresh, options or {}, engine)
@@ -122,7 +129,10 @@ def _one_by_one(
             yield ItemResult(job, error=error)
             continue
         if not finished.reused:
-            seconds = _seconds_without_encoding(finished)
+            timings = finished.record.timings
+            seconds = seconds_beside_encoding(
+                timings["total"], timings["frames_encoded"], timings.get("frames_per_second")
+            )
         try:
             record_run(finished, settings)
         except StoreError as error:  # the other runs go on: their folders can be recorded later
@@ -132,11 +142,24 @@ def _one_by_one(
         raise unrecorded
 
 
+def _due(jobs: Sequence[Job], data: Dataset, split: str, settings: Settings) -> list[bool]:
+    """Return False for each job whose run is there already, in the order of the jobs."""
+    known: dict[str, _Known] = {}
+    due = []
+    for job in jobs:
+        there = None
+        with contextlib.suppress(Exception):  # a plug-in may raise anything, and the run itself names the reason
+            solution = known.setdefault(job.entry.name, _Known(job.entry)).solution(settings)
+            there = find_run(solution, job.entry, data, split, settings, seed=job.seed)
+        due.append(there is None)
+    return due
+
+
 def _processes(jobs: Sequence[Job], data: Dataset, settings: Settings, seconds: float) -> int:
     """Return the number of processes that make runs side by side on this machine; 1 stands for this process alone.
 
     Args:
-        jobs: runs to be made.
+        jobs: runs to be made, without those that are there.
         data: the data set, which each process gets.
         settings: ``workers`` is the largest number of processes.
         seconds: time of the last run apart from encoding, in seconds; 0 before the first run.
@@ -161,14 +184,6 @@ def _can_be_sent(items: Sequence[Any]) -> bool:
     return True
 
 
-def _seconds_without_encoding(finished: Finished) -> float:
-    """Return the seconds that a run took apart from its features, which are in the cache for the next one."""
-    timings = finished.record.timings
-    rate = timings.get("frames_per_second")
-    encoding = timings["frames_encoded"] / rate if rate else 0.0
-    return max(0.0, float(timings["total"] - encoding))
-
-
 def raise_failed(runs: Sequence[Ran]) -> None:
     """Raise one error for all failed runs; a single failure raises its own error."""
     failed = [(run.item, run.error) for run in runs if run.error is not None]
@@ -178,7 +193,7 @@ def raise_failed(runs: Sequence[Ran]) -> None:
         raise failed[0][1]
     reasons: dict[str, list[str]] = {}
     for job, error in failed:
-        reasons.setdefault(_words(error), []).append(f"{job.entry.name}, seed {job.seed}")
+        reasons.setdefault(_words(error), []).append(with_seed(job.entry.name, job.seed))
     text = "\n".join(f"{'; '.join(who)}: {reason}" for reason, who in reasons.items())
     waiting = all(isinstance(error, MissingDependencyError) for _, error in failed)
     what = "wait for weights or packages that are not here" if waiting else "failed"
@@ -290,7 +305,7 @@ def _planned(
             if not fresh and (finished := find_run(solution, job.entry, data, split, settings, seed=job.seed)):
                 ran[number] = ItemResult(job, finished)
                 continue
-            trains = frozenset(f"{training}, seed {job.seed}" for training in of_entry.trainings(settings, data, split))
+            trains = frozenset(with_seed(training, job.seed) for training in of_entry.trainings(settings, data, split))
         except AbawError as error:
             ran[number] = ItemResult(job, error=error)
         else:

@@ -35,6 +35,17 @@ class Finished:
         return {**self.record.plain(), "folder": str(self.folder), "reused": self.reused}
 
 
+def seconds_beside_encoding(total: float, frames: int, rate: float | None) -> float:
+    """Return the seconds that a run took apart from its features, which are in the cache for the next one.
+
+    Args:
+        total: seconds of the run.
+        frames: number of frames that it encoded.
+        rate: encoded frames per second; ``None`` where none was encoded.
+    """
+    return max(0.0, total - (frames / rate if rate else 0.0))
+
+
 def slug(name: str) -> str:
     """Return a solution's or file's name as the beginning of a run's id: letters, digits, dashes and dots.
 

@@ -10,6 +10,7 @@ from harness.datasets.dataset import Dataset
 from harness.plugins.interface import SolutionEntry
 from harness.runs.outlook import Outlook, outlook_of
 from harness.settings import Settings
+from harness.system.counts import with_seed
 from harness.system.job import Step
 
 
@@ -54,7 +55,7 @@ def steps_of(planned: Sequence[PlannedRun]) -> list[Step]:
     for number, run in enumerate(planned):
         if run.outlook is None or run.outlook.finished:
             continue
-        name = f"{run.entry.name}, seed {run.seed}" if several else f"seed {run.seed}"
+        name = with_seed(run.entry.name, run.seed) if several else f"seed {run.seed}"
         suffix = f" ({name})" if planned[1:] else ""
         steps += _encodings(number, run, run.outlook, encoded)
         steps += [

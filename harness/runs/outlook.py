@@ -9,6 +9,7 @@ from harness.datasets.dataset import Dataset
 from harness.errors import StoreError
 from harness.plugins.interface import SolutionEntry, Stock, Stocked
 from harness.records.origin import ORIGIN_FILE
+from harness.runs.finished import seconds_beside_encoding
 from harness.runs.runner import find_run, trained_on_for
 from harness.settings import Settings
 from harness.store.folders import within_reach
@@ -29,6 +30,7 @@ class Measured:
         frames: of the split that the run answered.
         fit: seconds of training, where ``value`` is seconds of a whole run.
         predict: seconds of predictions and choices, where ``value`` is seconds of a whole run.
+        beside: True where ``value`` is the rest of a run that encoded features, too.
     """
 
     value: float
@@ -36,6 +38,7 @@ class Measured:
     frames: int
     fit: float | None = None
     predict: float | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Outlook:
         finished: id of the very same run, which is there already; empty if it has yet to be made.
         rate: frames per second of the newest run here with the same encoders, device, backend and precision.
         rest: seconds of the slowest run here of the same solution on the same labels that encoded nothing: the others
-            may have taken their heads from the cache.
+            may have taken their heads from the cache. Where every run encoded, seconds beside the encoding.
     """
 
     device: str
@@ -110,7 +113,8 @@ class Outlook:
             texts.append(f"rate: {self.rate.value:,.1f} frames/s for all encoders, measured here by run {of}")
         if self.rest is not None:
             of = f"{short_id(self.rest.run_id)}, {counted(self.rest.frames, 'frame')}"
-            texts.append(f"training, predicting, scoring: {duration(self.rest.value)}, measured here by run {of}")
+            by = f"measured here by run {of}" + (", beside its encoding" if self.rest.beside else "")
+            texts.append(f"training, predicting, scoring: {duration(self.rest.value)}, {by}")
         return [*texts, f"time: {self.time_text}", f"disk: {self._disk_text}"]
 
     @property
@@ -179,9 +183,8 @@ def outlook_of(
 
 _MEASURED = """
     SELECT run_id, folder, frames, frames_per_second, seconds,
-           name = {name} AND split = {split} AND data_fingerprint = {labels}
-               AND TRY_CAST(parts[4] AS BIGINT) = 0 AS alike,
-           TRY_CAST(parts[5] AS DOUBLE), TRY_CAST(parts[6] AS DOUBLE)
+           name = {name} AND split = {split} AND data_fingerprint = {labels} AS alike,
+           TRY_CAST(parts[4] AS BIGINT), TRY_CAST(parts[5] AS DOUBLE), TRY_CAST(parts[6] AS DOUBLE)
     FROM (
         -- all at once: each look into a record reads the whole of it
         SELECT * EXCLUDE (record),
@@ -216,14 +219,36 @@ def _measured(
             runs = db.execute(sql).fetchall() if db is not None else []
     except StoreError:  # a run goes on without an estimate
         return None, None
-    rate = rest = None
-    for run_id, folder, frames, frames_per_second, seconds, alike, fit, predict in runs:
+    rate = rest = beside = None
+    for run_id, folder, frames, frames_per_second, seconds, alike, encoded, fit, predict in runs:
         has_rate = frames_per_second is not None and rate is None
-        is_slower = bool(alike) and seconds is not None and (rest is None or seconds > rest.value)
-        if (has_rate or is_slower) and _made_here(Path(folder)):
-            rate = Measured(float(frames_per_second), run_id, int(frames)) if has_rate else rate
-            rest = Measured(float(seconds), run_id, int(frames), fit, predict) if is_slower else rest
-    return rate, rest
+        has_rest = bool(alike) and seconds is not None and encoded is not None
+        if not (has_rate or has_rest) or not _made_here(Path(folder)):
+            continue
+        if has_rate:
+            rate = Measured(float(frames_per_second), run_id, int(frames))
+        if has_rest and encoded == 0:
+            rest = _slower(rest, Measured(float(seconds), run_id, int(frames), fit, predict))
+        elif has_rest and (left := _beside_encoding(seconds, encoded, frames_per_second)) is not None:
+            beside = _slower(beside, Measured(left, run_id, int(frames), beside=True))
+    return rate, rest or beside
+
+
+_HALF_STEP = 0.05  # records keep a rate to one decimal
+
+
+def _beside_encoding(seconds: float, encoded: int, rate: float | None) -> float | None:
+    """Return the seconds of a run beside its encoding; ``None`` where its rounded rate leaves them open."""
+    if not rate or rate <= _HALF_STEP:
+        return None
+    left = seconds_beside_encoding(seconds, encoded, rate)
+    uncertain = encoded / (rate - _HALF_STEP) - encoded / (rate + _HALF_STEP)
+    return left if left > uncertain else None
+
+
+def _slower(one: Measured | None, other: Measured) -> Measured:
+    """Return the measurement that took longer."""
+    return other if one is None or other.value > one.value else one
 
 
 def _made_here(folder: Path) -> bool:

@@ -10,6 +10,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def with_seed(text: str, seed: int | None) -> str:
+    """Return a text with the seed behind it, such as ``expr/tiny-mlp, seed 3``; the text alone without a seed.
+
+    >>> with_seed("expr/tiny-mlp", 3), with_seed("expr/blend", None)
+    ('expr/tiny-mlp, seed 3', 'expr/blend')
+    """
+    return text if seed is None else f"{text}, seed {seed}"
+
+
 def first_of(texts: Sequence[str], shown: int, between: str) -> str:
     """Return the first texts, and the number of further ones.
 

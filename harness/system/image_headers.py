@@ -41,6 +41,25 @@ def claimed_size(raw: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
     return None
 
 
+_STARTS = (
+    (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"BM", "BMP"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"),
+)  # fmt: skip
+
+
+def image_format(start: bytes) -> str | None:
+    """Return the name of the image format that a file begins as; ``None`` for other files.
+
+    Args:
+        start: the first twelve bytes of the file, or more.
+
+    >>> image_format(b"\\x89PNG\\r\\n\\x1a\\n\\0\\0\\0\\r")
+    'PNG'
+    """
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "WebP"
+    return next((name for first, name in _STARTS if start.startswith(first)), None)
+
+
 def _number(data: bytes, at: int, size: int, order: str = "little") -> int:
     if at + size > len(data):
         raise IndexError(at)

@@ -13,6 +13,7 @@ from harness.records.files import RUN_FILE
 from harness.settings import load_settings
 from harness.system.atomic import atomic_folder
 from harness.system.counts import some
+from harness.system.regular import is_taken
 from leaderboard.export.portable import SEEN_IN_TRAINING, PortableRun
 from leaderboard.export.writing import open_store
 
@@ -42,6 +43,7 @@ def huggingface(run: str, folder: Path, replace: bool, out: Path | None, store: 
 
     from harness.cli.results import run_folder
 
+    _refuse_inside_run(folder)
     if replace:
         _refuse_strangers(folder)
     settings = load_settings(out=out, store=store)
@@ -56,6 +58,24 @@ def huggingface(run: str, folder: Path, replace: bool, out: Path | None, store: 
         f"{folder}: {portable.title}. Its run.json names the folder of your data and this machine: read it first"
     )
     click.echo(f"To upload: hf upload YOU/NAME {folder} .")
+
+
+def _refuse_inside_run(folder: Path) -> None:
+    """Refuse a place inside a run's folder, which holds what the run wrote and is removed or copied as a whole.
+
+    Raises:
+        StorageError: the place is a run's folder, or lies in one.
+    """
+    place = folder.resolve()
+    home = next((parent for parent in (place, *place.parents) if is_taken(parent / RUN_FILE)), None)
+    if home is not None:
+        raise StorageError(
+            "a run can't be exported into a run's folder",
+            where=folder,
+            found=f"the run in {home}",
+            expected="a place outside of all runs",
+            do="Name another folder, such as --to card",
+        )
 
 
 def _refuse_strangers(folder: Path) -> None:

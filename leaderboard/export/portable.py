@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, SubmissionError
+from harness.system.counts import with_seed
 
 if TYPE_CHECKING:
     from harness.records.run import RunRecord
@@ -60,9 +61,8 @@ class PortableRun:
     @property
     def title(self) -> str:
         """Name of the solution, with its seed and a mark for synthetic data."""
-        seed = "" if self.record.seed is None else f", seed {self.record.seed}"
         synthetic = " (synthetic data)" if self.is_synthetic else ""
-        return f"{self.record.name}{seed}{synthetic}"
+        return f"{with_seed(self.record.name, self.record.seed)}{synthetic}"
 
     def parameters(self) -> dict[str, str]:
         """Return the parameters of the run as text: solution, task, split, seed, data set, parts, options."""

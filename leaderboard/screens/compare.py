@@ -23,6 +23,7 @@ from harness.metrics.compare import Comparison
 from harness.metrics.compare import compare as compare_runs
 from harness.metrics.titles import interval_text, score_title
 from harness.records.run import CONSTANT, TUNED_ON_ALL
+from harness.system.counts import with_seed
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.differences import difference_chart
@@ -73,7 +74,7 @@ def _show_heads(a: Side, b: Side) -> None:
                 continue
             record = side.record
             row, tuned = record.score(), record.score(TUNED_ON_ALL)
-            st.text(f"{letter}: {record.name}" + ("" if record.seed is None else f", seed {record.seed}"))
+            st.text(f"{letter}: {with_seed(record.name, record.seed)}")
             text = "not scored: no labels were there"
             if row:
                 text = f"{score_title(row['metric'])} {interval_text(row['value'], row['low'], row['high'])}"

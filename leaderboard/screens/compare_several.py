@@ -15,6 +15,7 @@ from harness.board.tables.compare import several_table
 from harness.errors import AbawError
 from harness.metrics.several import SeveralComparisons, compare_several, numbers_of
 from harness.metrics.titles import score_title
+from harness.system.counts import with_seed
 from leaderboard import words
 from leaderboard.charts.differences import forest_chart
 from leaderboard.screens import grid, phone
@@ -109,9 +110,7 @@ def _compared(
 
 def _title(contents: Contents, run_id: str, seeds: Sequence[str]) -> str:
     row = next(row for row in contents.rows if row["run_id"] == run_id)
-    if len(seeds) > 1:
-        return f"{row['name']}, {len(seeds)} seeds"
-    return row["name"] if row["seed"] is None else f"{row['name']}, seed {row['seed']}"
+    return f"{row['name']}, {len(seeds)} seeds" if len(seeds) > 1 else with_seed(row["name"], row["seed"])
 
 
 def _show(several: SeveralComparisons, base: str) -> None:

@@ -26,6 +26,7 @@ from harness.records.run import (
     RunRecord,
     frames_without,
 )
+from harness.system.counts import with_seed
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.screens.links import link
@@ -130,7 +131,7 @@ def _labels(runs: pd.DataFrame) -> dict[str, str]:
     label_by_id: dict[str, str] = {}
     for run_id, task, split, name, seed, value, data in zip(*columns, strict=True):
         parts = [
-            f"{name}, seed {int(seed)}" if pd.notna(seed) else str(name),
+            with_seed(str(name), int(seed) if pd.notna(seed) else None),
             f"{task} {split}",
             str(data),
             f"{value:.3f}" if pd.notna(value) else "no score",

@@ -26,8 +26,8 @@ _CHANNELS_FIRST = (0, 4, 1, 2, 3)
 
 
 _OTHERWISE = (
-    "run vd/motion-skeleton, which needs no download; or try the pipe with --weights random, which says nothing of the "
-    "network"
+    "run vd/motion-skeleton-smooth, which needs no download; or try the pipe with --weights random, which says nothing "
+    "of the network"
 )
 
 

@@ -147,3 +147,59 @@ def test_files_of_frames_and_labels_of_videos_do_not_mix(tmp_path):
     for sent, labels in (("frames.txt", "videos.txt"), ("videos.txt", "frames.txt")):
         with pytest.raises(SubmissionError, match="has labels of AH"):
             abaw.score("AH", tmp_path / sent, tmp_path / labels)
+
+
+CLASSES = {"a": [0, 4, 4, 6], "b": [1, 1, 2, 2]}
+PAIRS = {"a": [[0.1, 0.2], [0.3, 0.4]], "b": [[0.5, 0.5], [0.1, 0.0]]}
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("task", "predictions", "labels", "words"),
+    [
+        ("EXPR", {**CLASSES, "b": [1, 1, NAN, 2]}, CLASSES, ["video b: row 3 ", "label 2 and prediction nan"]),
+        ("EXPR", {**CLASSES, "a": [0, 4, 8, 6]}, CLASSES, ["video a: row 3 ", "prediction 8,", "from 0 to 7"]),
+        ("EXPR", {**CLASSES, "a": [0, 0.5, 4, 6]}, CLASSES, ["video a: row 2 ", "prediction 0.5", "fractions"]),
+        ("EXPR", CLASSES, {**CLASSES, "b": [1, NAN, 2, 2]}, ["video b: row 2 ", "label nan and prediction 1"]),
+        ("VA", {**PAIRS, "b": [[0.5, 0.5], [0.1, NAN]]}, PAIRS, ["video b: row 2 ", "prediction [0.1, nan]", "finite"]),
+        ("VA", PAIRS, {**PAIRS, "a": [[NAN, 0.2], [0.3, 0.4]]}, ["video a: row 1 ", "label [nan, 0.2]", "may be -5"]),
+        ("VA", {"a": [[0.1], [0.3]], "b": [[0.1], [0.3]]}, PAIRS, ["video a: ", "(2, 2)", "(2, 1)", "expected (n, 2)"]),
+        ("VA", {**PAIRS, "b": [[0.1, 0.2], [0.3]]}, PAIRS, ["video b: ", "rows differ in length"]),
+        ("EMI", {"a": [0.1] * 6}, {"a": [NAN] + [0.1] * 5}, ["video a: row 1 ", "labels hold NaN"]),
+        ("AHV", {"p/a": [0.5, NAN, 1]}, {"p/a": [1]}, ["video p/a: row 1 ", "NaN"]),
+        ("EXPR", {**CLASSES, "a": ["x", "4", "4", "6"]}, CLASSES, ["video a: ", "no numbers", "found 'x'"]),
+        ("EXPR", None, CLASSES, ["no values of EXPR", "found None", "values by name of the video"]),
+        ("EXPR", CLASSES, [0, 1], ["no values of EXPR", "a value of type list"]),
+    ],
+)  # fmt: skip
+def test_value_that_cannot_be_scored_is_named(task, predictions, labels, words):
+    with pytest.raises(DataError) as error:
+        abaw.score(task, predictions, labels)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_prediction_without_a_valid_label_may_be_nan():
+    whole = abaw.score("EXPR", {"a": [0, 3, 4]}, {"a": [0, -1, 4]})
+    assert abaw.score("EXPR", {"a": [0, NAN, 4]}, {"a": [0, -1, 4]}).headline == whole.headline
+    objects = np.array([0, 3, 4], object)
+    assert abaw.score("EXPR", {"a": objects}, {"a": [0, -1, 4]}).headline == whole.headline
+
+
+@pytest.mark.parametrize(("others", "kind"), [(None, "None"), ([], "an empty list"), ({}, "an empty dict"), (3, "int")])
+def test_comparison_with_no_cards_is_refused(others, kind):
+    card = abaw.score("EXPR", CLASSES, CLASSES)
+    with pytest.raises(DataError, match=rf"^others: .*; found .*{kind}, expected score cards by name, at least one\."):
+        abaw.compare_several(card, others)
+
+
+def test_comparison_of_something_else_than_cards_is_refused():
+    card = abaw.score("EXPR", CLASSES, CLASSES)
+    for call in (
+        lambda: abaw.compare_several(None, {"x": card}),
+        lambda: abaw.compare_several(card, {"x": None}),
+        lambda: abaw.compare(card, []),
+        lambda: abaw.compare("EXPR", card),
+    ):
+        with pytest.raises(DataError, match=r"this can't be compared; found .*, expected a score card"):
+            call()

@@ -117,6 +117,16 @@ def test_card_of_a_split_without_labels_has_no_results(tmp_path):
     assert "no score" in (tmp_path / "card/README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("place", ["card", "model/deep/card", "."])
+@pytest.mark.parametrize("options", [(), ("--replace",)])
+def test_folder_inside_a_run_is_refused(folder, tmp_path, place, options):
+    before = sorted(folder.rglob("*"))
+    done = call("huggingface", folder, "--to", folder / place, *options, place=tmp_path)
+    assert isinstance(done.exception, StorageError)
+    assert "a run can't be exported into a run's folder; found the run in " in str(done.exception)
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_folder_holds_the_run_and_is_not_replaced_unasked(folder, tmp_path):
     card = tmp_path / "card"
     call("huggingface", folder, "--to", card, place=tmp_path)

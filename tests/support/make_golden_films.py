@@ -7,18 +7,17 @@
 
 from __future__ import annotations
 
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from tests.support.edit_lists import RATE, with_edits
 from tests.support.numbered_films import numbered
 
 N, KEY_EVERY = 50, 10
 SIZE = (64, 48)
-RATE = 25
 SLOWER = f"settb=1/{RATE},setpts=if(lt(N\\,{N // 2})\\,N\\,2*N-{N // 2})"
 """The first half of the frames at 25 frames per second, the rest at half of that."""
 
@@ -57,7 +56,7 @@ def make(ffmpeg: str, folder: Path) -> None:
     (folder / "slower.mkv").unlink()
     run(*source, *KEEP_TIMES, *MPEG4, "-bitexact", folder / "empty_chunks.avi", frames=frames)
     run(*source, *H264, "-bf", 0, "-bitexact", folder / "edit_list.mp4", frames=frames)
-    _edit(folder / "edit_list.mp4", [(0, 15), (23, N - 23)])
+    with_edits(folder / "edit_list.mp4", [(0, 15), (23, N - 23)])
     source, frames = drawn(N, turned=True)
     run(*source, *H264, "-bitexact", folder / "lying.mp4", frames=frames)
     run("-display_rotation:v:0", -90, "-i", folder / "lying.mp4", "-c", "copy", "-bitexact", folder / "rotated.mp4")
@@ -66,25 +65,6 @@ def make(ffmpeg: str, folder: Path) -> None:
     run(*source, *MPEG4, "-bitexact", folder / "odd_size.mp4", frames=frames)
     source, frames = drawn(1)
     run(*source, *H264, "-bitexact", folder / "one_frame.mp4", frames=frames)
-
-
-def _edit(path: Path, parts: list[tuple[int, int]]) -> None:
-    """Give an mp4 whose index lies at its end an edit list: a first frame and a number of frames for each part."""
-    data = path.read_bytes()
-    at = data.index(b"elst") - 4
-    size, units, movie_units = struct.unpack_from(">I", data, at)[0], _scale(data, b"mdhd"), _scale(data, b"mvhd")
-    edits = [(n * movie_units // RATE, first * units // RATE, 1 << 16) for first, n in parts]
-    box = b"elst" + bytes(4) + struct.pack(">I", len(edits)) + b"".join(struct.pack(">IiI", *edit) for edit in edits)
-    more = 4 + len(box) - size
-    data = data[:at] + struct.pack(">I", 4 + len(box)) + box + data[at + size :]
-    for name in (b"edts", b"trak", b"moov"):
-        place = data.index(name) - 4
-        data = data[:place] + struct.pack(">I", struct.unpack_from(">I", data, place)[0] + more) + data[place + 4 :]
-    path.write_bytes(data)
-
-
-def _scale(data: bytes, name: bytes) -> int:
-    return int(struct.unpack_from(">I", data, data.index(name) + 16)[0])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from harness.records.run import (
 )
 from harness.records.scores import SCORES_FILE
 from harness.records.steps import STEPS_FILE
+from harness.system.counts import with_seed
 from harness.tables.table import Column, Table, records, short_text
 from harness.tasks import TASKS, Task
 
@@ -141,7 +142,7 @@ def blended_parts(record: RunRecord) -> list[str]:
 
 def _part(part: Mapping[str, Any], weight: Any) -> str:
     weighs = "" if weight is None else f"weight {short_text(weight)}: "
-    return f"{weighs}{part.get('name')}, seed {part.get('seed')} ({part.get('run_id')})"
+    return f"{weighs}{with_seed(str(part.get('name')), part.get('seed'))} ({part.get('run_id')})"
 
 
 def _made(timings: Mapping[str, Any]) -> str:
@@ -335,5 +336,4 @@ def setting_text(value: Any) -> str:
 
 
 def _title(record: RunRecord, what: str) -> str:
-    seed = "" if record.seed is None else f", seed {record.seed}"
-    return f"{record.name}{seed} on {record.data.get('name', '')} {record.split}: {what}"
+    return f"{with_seed(record.name, record.seed)} on {record.data.get('name', '')} {record.split}: {what}"

@@ -16,10 +16,13 @@ from harness.datasets.video_files.capture import SUFFIXES
 from harness.datasets.video_files.counts import count_films
 from harness.datasets.vidmimic import find_vidmimic, has_vidmimic, open_vidmimic
 from harness.errors import AbawError, DataError
+from harness.system.image_headers import image_format
+from harness.system.regular import open_file
 from harness.tasks import AH, AHV
 
 PLAIN = "video files"
 _AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")  # beside a plain video file, the first that is there
+_MOTION_JPEG = (".mjpeg", ".mjpg")  # one JPEG after the other: begins as a single one does
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,10 @@ def find_subjects(root: Path, cache: Path | None = None) -> Subjects:
         cache: folder of all caches, where lengths of video files are stored; ``None`` to store them in memory.
 
     Raises:
-        DataError: the folder is missing or empty, or lacks video files.
+        DataError: the folder is missing or empty, or lacks video files; or the file is a single image.
     """
     if root.is_file():
+        _refuse_image(root)
         return Subjects(PLAIN, [_plain(root, root.name)])
     with looking_into(root, "the folder of a data set or of video files"):
         kinds = [collect(root, cache) for has_layout, collect in _LAYOUTS if has_layout(root)]
@@ -80,6 +84,26 @@ def find_subjects(root: Path, cache: Path | None = None) -> Subjects:
         joined.problems += subjects.problems
         joined.notes += subjects.notes
     return joined
+
+
+def _refuse_image(path: Path) -> None:
+    """Raise the error on a single image, which OpenCV would decode as a video of one frame.
+
+    Raises:
+        DataError: the file is an image.
+    """
+    if path.suffix.lower() in _MOTION_JPEG:
+        return
+    with open_file(path) as stream:
+        kind = image_format(stream.read(12))
+    if kind is not None:
+        raise DataError(
+            "a single image can't be aligned",
+            where=path,
+            found=f"an image file ({kind})",
+            expected="a video file, or the folder of a data set or of video files",
+            do="Name the video file; to align crops with it, name the data set's folder",
+        )
 
 
 def _plain_files(root: Path) -> Subjects:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -384,3 +385,14 @@ def test_rows_of_long_audio_begin_anew_in_each_chunk():
     each = (360 * 16_000 - 400) // 320 + 1
     assert rows.count(721.0) == 2 * each + 49
     assert rows.start(np.array([0.0, 1.0, each, 2 * each + 10])).tolist() == [0.0, 0.02, 360.0, 720.2]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("photo.jpg", "JPEG"), ("photo.png", "PNG"), ("photo.mp4", "JPEG")])
+def test_single_image_is_refused_whatever_its_name(tmp_path, name, kind):
+    image = np.zeros((64, 64, 3), np.uint8)
+    path = tmp_path / name
+    path.write_bytes(cv2.imencode(f".{kind.lower()}", image)[1].tobytes())
+    done = run("data", "align", path)
+    assert isinstance(done.exception, DataError)
+    assert str(done.exception).startswith(f"{path}: a single image can't be aligned; found an image file ({kind}), ")
+    assert done.stdout == ""

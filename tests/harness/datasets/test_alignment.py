@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from harness.datasets.audio.media import open_media
 from harness.datasets.video_files.images import film_pictures
 from tests.support import clicked_films as films
 from tests.support.avi_files import write_avi
+from tests.support.edit_lists import with_edits
 from tests.support.numbered_films import number_in, write_film
 
 av = pytest.importorskip("av", reason="PyAV, which makes the files, is not installed")
@@ -22,24 +22,6 @@ av = pytest.importorskip("av", reason="PyAV, which makes the files, is not insta
 ALL = list(range(films.FRAMES))
 SLOWER = [k if k < 50 else 2 * k - 50 for k in ALL]
 """Ticks of frames of which the second half is shown for twice as long."""
-
-
-def with_edits(path: Path, parts: Sequence[tuple[int, int]]) -> Path:
-    """Give an mp4 of images alone an edit list: a first frame and a number of frames for each part."""
-    data = path.read_bytes()
-    at = data.index(b"elst") - 4
-    size = struct.unpack_from(">I", data, at)[0]
-    units, movie_units = (struct.unpack_from(">I", data, data.index(name) + 16)[0] for name in (b"mdhd", b"mvhd"))
-    first_shown = struct.unpack_from(">i", data, at + 20)[0]  # B-frames delay all times by so much
-    edits = [(n * movie_units // 25, first_shown + first * units // 25, 1 << 16) for first, n in parts]
-    box = b"elst" + bytes(4) + struct.pack(">I", len(edits)) + b"".join(struct.pack(">IiI", *edit) for edit in edits)
-    more = 4 + len(box) - size
-    data = data[:at] + struct.pack(">I", 4 + len(box)) + box + data[at + size :]
-    for name in (b"edts", b"trak", b"moov"):
-        place = data.index(name) - 4
-        data = data[:place] + struct.pack(">I", struct.unpack_from(">I", data, place)[0] + more) + data[place + 4 :]
-    path.write_bytes(data)
-    return path
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from harness.plugins.interface import Predictions, SolutionEntry, VideoPredictio
 from harness.system.images import opencv
 from harness.tasks import VD
 from tests.support.avi_files import write_avi
+from tests.support.edit_lists import with_edits
 from tests.support.numbered_films import cut_short, number_in, write_film
 from tests.support.places import REPOSITORY
 
@@ -118,6 +119,12 @@ def run(*arguments: object) -> Result:
     result = CliRunner().invoke(cli, list(map(str, arguments)))
     assert result.exception is None, (result.output, result.exception)
     return result
+
+
+def test_golden_edit_list_is_what_the_maker_writes(tmp_path):
+    golden = GOLDEN / "edit_list.mp4"
+    again = with_edits(Path(shutil.copy(golden, tmp_path)), [(0, 15), (23, 27)])
+    assert again.read_bytes() == golden.read_bytes()
 
 
 def test_every_golden_film_is_listed():

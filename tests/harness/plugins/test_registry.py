@@ -56,6 +56,13 @@ def test_our_own_recipes_are_found():
     assert "expr/tiny-mlp-smooth" in solution_entries()
 
 
+def test_name_without_its_task_is_refused_with_full_names():
+    with pytest.raises(UnknownNameError, match=r"Copy it whole: au/tiny-mlp-smooth or expr/tiny-mlp-smooth or va/"):
+        solution_entry("tiny-mlp-smooth")
+    with pytest.raises(UnknownNameError, match=r"unknown solution 'log-mel'.* whole: ah/log-mel or emi/log-mel\.$"):
+        solution_entry("log-mel")
+
+
 def test_entries_carry_their_names():
     for name, entry in solution_entries().items():
         assert entry.name == name

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from harness.cli.main import cli
 from harness.records.origin import Origin
 from harness.records.run import RunRecord
+from harness.runs.outlook import _beside_encoding
 
 SOLUTION = "expr/tiny-mlp-smooth"
 pytestmark = pytest.mark.slow
@@ -57,7 +58,12 @@ def test_dry_run_after_a_run_tells_its_rate_and_cache(drawn_once: Path, tmp_path
     arrays = sum(path.stat().st_size - 128 for path in (tmp_path / "cache" / "features").rglob("*.npy"))
     assert before["stocks"][0]["bytes"] == arrays
     assert again["rate"]["value"] == record.timings["frames_per_second"]
-    assert again["rest"] is None, "a run that encoded has no time of the rest alone"
+    timings = record.timings
+    assert again["rest"]["beside"]
+    encoding = timings["frames_encoded"] / timings["frames_per_second"]
+    assert again["seconds"] == again["rest"]["value"] == timings["total"] - encoding
+    assert f"measured here by run {record.run_id[-8:]}" in call(drawn_once, tmp_path, "--dry-run")
+    assert "beside its encoding" in call(drawn_once, tmp_path, "--dry-run")
     call(drawn_once, tmp_path, "--fresh")
     (found,) = [path.parent for path in (tmp_path / "out").rglob("run.json")]
     fresh = outlook(drawn_once, tmp_path, "--fresh")
@@ -71,3 +77,10 @@ def test_rates_of_imported_runs_are_not_this_machines(drawn_once: Path, tmp_path
     assert outlook(drawn_once, tmp_path)["rate"] is not None
     Origin("elsewhere", "2026-11-22T10:00:00+00:00").write(folder)
     assert outlook(drawn_once, tmp_path)["rate"] is None
+
+
+def test_rounded_rate_leaves_the_rest_of_slow_encoding_open() -> None:
+    assert _beside_encoding(1010.0, 100, 0.1) is None  # from 667 to 2,000 seconds of encoding
+    assert _beside_encoding(1.0, 100, 0.0) is None
+    assert _beside_encoding(12.0, 500, 50.0) == 2.0
+    assert _beside_encoding(9.0, 500, 50.0) is None

@@ -66,6 +66,23 @@ def test_seeds_side_by_side_write_the_files_of_one_process(drawn_once, settings,
     assert sorted(Store(settings.store).runs().run_id) == sorted(Store(alone.store).runs().run_id)
 
 
+@pytest.mark.process
+def test_processes_count_runs_that_are_still_due(drawn_once, settings, processes, monkeypatch):
+    data, entry = open_affwild2(drawn_once, EXPR), solution_entry(TINY)
+    jobs = [Job(entry, seed) for seed in range(4)]
+    monkeypatch.setattr(batch, "_WORTH_SECONDS", 1e6)
+    there = list(run_all(jobs[1:], data, "val", settings))
+    monkeypatch.setattr(batch, "_WORTH_SECONDS", 0.0)
+    settings = replace(settings, workers=4)
+    ran = list(run_all(jobs, data, "val", settings))  # seed 0 is made, the others are there
+    assert not processes
+    assert [run.value.reused for run in ran] == [False, True, True, True]
+    assert [run.value.folder for run in ran[1:]] == [run.value.folder for run in there]
+    more = [Job(entry, seed) for seed in (4, 1, 2, 5)]
+    assert [run.value.reused for run in run_all(more, data, "val", settings)] == [False, True, True, False]
+    assert processes == [2]
+
+
 def test_short_runs_stay_in_one_process(drawn_once, settings, processes, monkeypatch):
     monkeypatch.setattr(batch, "_WORTH_SECONDS", 1e6)
     jobs = [Job(solution_entry(TINY), seed) for seed in SEEDS]
