@@ -45,13 +45,16 @@ class Forward(Protocol):
         """Return plain data on the execution that may change results: backend, precision, kind of device."""
 
 
-def make_forward(network: nn.Module, preprocessing: Preprocessing, settings: Settings) -> Forward:
+def make_forward(
+    network: nn.Module, preprocessing: Preprocessing, settings: Settings, cpu_batch: int | None = None
+) -> Forward:
     """Prepare a network for the backend, device and precision of the settings.
 
     Args:
         network: module from normalised images, float32 ``(n, 3, h, w)``, to float32 ``(n, dim)``. It may be changed.
         preprocessing: preparation and normalisation of images.
         settings: backend, device, precision and workers.
+        cpu_batch: number of images per call of torch on a CPU; ``None`` for the default.
 
     Raises:
         MissingDependencyError: the backend is missing.
@@ -61,9 +64,9 @@ def make_forward(network: nn.Module, preprocessing: Preprocessing, settings: Set
         from solutions.encoders.backends.openvino import OpenVINOForward
 
         return OpenVINOForward(network, preprocessing, settings.device, settings.precision, settings.workers)
-    from solutions.encoders.backends.torch import TorchForward
+    from solutions.encoders.backends.torch import CPU_BATCH, TorchForward
 
-    return TorchForward(network, preprocessing, settings.device, settings.precision)
+    return TorchForward(network, preprocessing, settings.device, settings.precision, cpu_batch or CPU_BATCH)
 
 
 class LateForward:
@@ -76,13 +79,21 @@ class LateForward:
         preprocessing: as for :func:`make_forward`.
         settings: as for :func:`make_forward`.
         dim: number of output columns.
+        cpu_batch: as for :func:`make_forward`.
     """
 
-    def __init__(self, network: nn.Module, preprocessing: Preprocessing, settings: Settings, dim: int) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        settings: Settings,
+        dim: int,
+        cpu_batch: int | None = None,
+    ) -> None:
         """Store the network, and work out its identity."""
         self.dim = dim
-        self.parallel, self.batch_size = _batches(settings)
-        self._make = partial(make_forward, network, preprocessing, settings)
+        self.parallel, self.batch_size = _batches(settings, cpu_batch)
+        self._make = partial(make_forward, network, preprocessing, settings, cpu_batch)
         self._identity = {
             "backend": settings.backend,
             "precision": settings.precision,
@@ -114,11 +125,11 @@ def _device_type(settings: Settings) -> str:
     return "cpu" if settings.backend == "openvino" else resolve_device(settings.device).partition(":")[0]
 
 
-def _batches(settings: Settings) -> tuple[Parallel, int]:
+def _batches(settings: Settings, cpu_batch: int | None) -> tuple[Parallel, int]:
     if settings.backend == "openvino":
         from solutions.encoders.backends.openvino import OpenVINOForward
 
         return OpenVINOForward.parallel, OpenVINOForward.batch_size
-    from solutions.encoders.backends.torch import TorchForward
+    from solutions.encoders.backends.torch import CPU_BATCH, TorchForward
 
-    return TorchForward.batches(_device_type(settings))
+    return TorchForward.batches(_device_type(settings), cpu_batch or CPU_BATCH)

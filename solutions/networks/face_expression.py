@@ -87,10 +87,11 @@ class _DenseBlock(nn.Module):
         self.others = nn.ModuleList(_SeparableConvolution(outs, outs, 1) for _ in range(3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        total = functional.relu(self.first(_padded(x) if self.plain else x))
+        total = activated = functional.relu(self.first(_padded(x) if self.plain else x))
         for layer in self.others:
-            total = total + layer(functional.relu(total))
-        return functional.relu(total)
+            total = total + layer(activated)
+            activated = functional.relu(total)
+        return activated
 
 
 def _padded(x: torch.Tensor) -> torch.Tensor:

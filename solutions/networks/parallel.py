@@ -19,7 +19,11 @@ from harness.system.read_ahead import in_order
 T = TypeVar("T")
 R = TypeVar("R")
 
-_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+_malloc_trim = getattr(_libc, "malloc_trim", None)
+
+_LARGEST_KEPT = (1 << 25) - (1 << 13)
+"""Bytes of a block just below 32 MiB, the upper limit of glibc's threshold."""
 
 _AHEAD = 2  # items per thread that are begun or waiting, so that threads stay busy during a long item
 
@@ -52,11 +56,24 @@ def torch_on_one_core() -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     before = torch.get_num_threads()
+    keep_freed_memory()
     try:
         yield lambda: torch.set_num_threads(1)
     finally:
         torch.set_num_threads(before)
         release_memory()
+
+
+def keep_freed_memory() -> None:
+    """Let new tensors use the memory of freed ones, until :func:`release_memory`.
+
+    Otherwise glibc may return each block to the system, which clears its pages before their next use. glibc keeps
+    blocks up to a threshold, and raises the threshold to the size of each larger block that is freed.
+    """
+    if _malloc_trim is not None and _libc is not None:
+        _libc.malloc.restype, _libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+        _libc.free.restype, _libc.free.argtypes = None, [ctypes.c_void_p]
+        _libc.free(_libc.malloc(_LARGEST_KEPT))
 
 
 def release_memory() -> None:

@@ -1,4 +1,4 @@
-"""Transformations that make a network's graph faster on a CPU, with equal results: folded norms, fused activations."""
+"""Transformations that make a network's graph faster on a CPU, with equal results: folded norms, fused sums."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _CONVOLUTION = _ATEN.conv2d.default
 _LINEAR = _ATEN.linear.default
 _BATCH_NORM = _ATEN.batch_norm.default
 _PERMUTE = _ATEN.permute.default
+_PAD = _ATEN.pad.default
+_SUMS = (_ATEN.add.Tensor, _ATEN.add_.Tensor)
 _PRODUCTS = (_ATEN.mul.Tensor, _ATEN.mul_.Tensor)
 _ACTIVATIONS: dict[Any, str] = {
     _ATEN.relu.default: "relu",
@@ -25,6 +27,14 @@ _ACTIVATIONS: dict[Any, str] = {
     _ATEN.gelu.default: "gelu",
 }
 """Activations that oneDNN fuses with a convolution or a linear layer, with oneDNN's names."""
+
+_RELUS = (_ATEN.relu.default, _ATEN.relu_.default)
+
+_NEW_MAPS = (_ATEN.relu.default, _ATEN.max_pool2d.default, _ATEN.add.Tensor)
+"""Operations that write their result into memory of its own, beside oneDNN's convolutions."""
+
+_FEW_CHANNELS = 4
+"""Most input channels of a kernel that grows by a row and a column of zeros: these cost less than a padded copy."""
 
 _DEFAULTS: tuple[Any, ...] = (None, [1, 1], [0, 0], [1, 1], 1)
 """Defaults of a convolution: bias, stride, padding, dilation, groups."""
@@ -91,6 +101,46 @@ def fold_scales(graph: fx.GraphModule) -> int:
     return folded
 
 
+def fold_pads(graph: fx.GraphModule) -> int:
+    """Replace each padding on one side before a convolution by padding on both sides and a kernel with zeros.
+
+    TensorFlow's ``SAME`` pads an even map below and on the right; a convolution of torch pads all sides alike. Kernels
+    of more than a few input channels stay as they are, because products with zeros would take longer than the copy.
+
+    Returns:
+        The number of folded pads.
+    """
+    folded = 0
+    for convolution in _layers(graph, _CONVOLUTION):
+        data, weight, bias, stride, padding, dilation, groups = _arguments(convolution)
+        if data.target is not _PAD or _only_user(data) is not convolution or isinstance(padding, str):
+            continue
+        source, sides, *how = data.args
+        kernel = _value(graph, weight)
+        if (
+            how not in ([], ["constant"], ["constant", None], ["constant", 0])
+            or data.kwargs
+            or _pair(dilation) != [1, 1]
+        ):
+            continue
+        if len(sides) != 4 or not all(isinstance(n, int) for n in sides) or kernel.shape[1] > _FEW_CHANNELS:
+            continue
+        left, right, above, below = sides
+        differences = (right - left, below - above)
+        if min(sides) < 0 or max(map(abs, differences)) > 1:
+            continue
+        down, along = _pair(padding)
+        grown = [side for n in differences for side in (max(n, 0), max(-n, 0))]
+        with graph.graph.inserting_before(convolution):
+            name = f"unpadded_{folded}_weight"
+            weight = _constant(graph, name, torch.nn.functional.pad(kernel.detach(), grown))
+        both = [down + max(above, below), along + max(left, right)]
+        convolution.args = (source, weight, bias, stride, both, dilation, groups)
+        folded += 1
+    _finish(graph)
+    return folded
+
+
 def fuse_convolutions(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.float32) -> int:
     """Replace convolutions, each with the activation after it, by operations of oneDNN with packed weights.
 
@@ -115,6 +165,56 @@ def fuse_convolutions(graph: fx.GraphModule, batch: int, dtype: torch.dtype = to
         )
         options = (padding, stride, dilation, groups)
         _replace(graph, convolution, torch.ops.mkldnn._convolution_pointwise.default, packed, options, dtype)
+        fused += 1
+    _finish(graph)
+    return fused
+
+
+def fuse_sums(graph: fx.GraphModule) -> int:
+    """Let oneDNN's convolutions add their result to another map in its memory, with the ReLU after the sum.
+
+    The sum is fused if it is the last use of the other map, whose memory is its alone. Call this function after
+    :func:`fuse_convolutions`, for float32 alone: a sum in bfloat16 would be rounded once instead of twice.
+
+    Returns:
+        The number of fused sums.
+    """
+    if not _onednn("_convolution_pointwise_", torch.float32):
+        return 0
+    convolve, accumulate = (
+        torch.ops.mkldnn._convolution_pointwise.default,
+        torch.ops.mkldnn._convolution_pointwise_.binary,
+    )
+    plain = {convolve, accumulate, *_NEW_MAPS}
+    fused = 0
+    for convolution in graph.graph.find_nodes(op="call_function", target=convolve):
+        data, *weights, activation, _, _ = convolution.args
+        total = _only_user(convolution)
+        if activation != "none" or total is None or total.target not in _SUMS or total.kwargs:
+            continue
+        other = total.args[total.args[0] is convolution]
+        place = {node: k for k, node in enumerate(graph.graph.nodes)}
+        if (
+            not isinstance(other, fx.Node)
+            or other is data
+            or other.target not in plain
+            or not _alike(other, convolution)
+        ):
+            continue
+        before = [node for node in other.users if node is not total]
+        if place[other] > place[convolution] or any(
+            node.target not in plain or place[node] > place[convolution] for node in before
+        ):
+            continue
+        relu = _only_user(total)
+        last = relu if relu is not None and relu.target in _RELUS else total
+        name = "relu" if last is relu else None
+        with graph.graph.inserting_before(convolution):
+            new = graph.graph.call_function(accumulate, (other, data, *weights, "add", 1.0, name, [], None))
+        new.meta["val"] = last.meta["val"]
+        last.replace_all_uses_with(new)
+        for node in dict.fromkeys((last, total, convolution)):
+            graph.graph.erase_node(node)
         fused += 1
     _finish(graph)
     return fused
@@ -214,6 +314,12 @@ def _replace(
     graph.graph.erase_node(last)
     if last is not node:
         graph.graph.erase_node(node)
+
+
+def _alike(one: fx.Node, other: fx.Node) -> bool:
+    """Return True if two nodes have float32 results of the same shape."""
+    first, second = one.meta["val"], other.meta["val"]
+    return first.dtype == second.dtype == torch.float32 and list(map(str, first.shape)) == list(map(str, second.shape))
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:

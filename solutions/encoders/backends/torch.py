@@ -17,14 +17,20 @@ from solutions.encoders.backends.export import export
 from solutions.encoders.backends.fusion import (
     drop_dropouts,
     fold_batch_norms,
+    fold_pads,
     fold_scales,
     fuse_convolutions,
     fuse_linears,
+    fuse_sums,
 )
 from solutions.encoders.encoder import Parallel
 from solutions.networks.preprocessing import Preprocessing
 
 Run = Callable[[torch.Tensor], torch.Tensor]
+
+CPU_BATCH = 4
+"""Images per call on a CPU, by default. Batches are small: the activations between ConvNeXt's linear layers take 5 MB
+per image, and the system allocates blocks of more than 32 MB again each time."""
 
 
 class TorchForward:
@@ -38,29 +44,31 @@ class TorchForward:
         preprocessing: preparation and normalisation of crops.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``float32`` or ``bfloat16``.
+        cpu_batch: number of images per call on a CPU.
     """
 
     def __init__(
-        self, network: nn.Module, preprocessing: Preprocessing, device: str = "cpu", precision: Precision = "float32"
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        cpu_batch: int = CPU_BATCH,
     ) -> None:
         """Move the network to the device, and fuse its graph on a CPU."""
         self._device = torch.device(resolve_device(device))
         self._precision = precision
         on_cpu = self._device.type == "cpu"
-        self.parallel, self.batch_size = self.batches(self._device.type)
+        self.parallel, self.batch_size = self.batches(self._device.type, cpu_batch)
         network = network.eval().to(self._device)
         self._run = self._fused(network, preprocessing) if on_cpu else _as_it_is(network, preprocessing)
         # measured by a call, because a timm network may widen its features after pooling
         self.dim = self(np.zeros((1, *preprocessing.size, 3), np.uint8)).shape[1]
 
     @staticmethod
-    def batches(device: str) -> tuple[Parallel, int]:
-        """Return the kind of parallelism on a kind of device, and the size of batches.
-
-        Batches are small on a CPU: the activations between ConvNeXt's linear layers take 5 MB per image, and the
-        system allocates blocks of more than 32 MB again each time.
-        """
-        return ("batches", 4) if device == "cpu" else ("threads", 64)
+    def batches(device: str, cpu_batch: int = CPU_BATCH) -> tuple[Parallel, int]:
+        """Return the kind of parallelism on a kind of device, and the size of batches."""
+        return ("batches", cpu_batch) if device == "cpu" else ("threads", 64)
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """See :class:`~solutions.encoders.forward.Forward`."""
@@ -92,8 +100,11 @@ class TorchForward:
         drop_dropouts(graph)
         fold_batch_norms(graph)
         fold_scales(graph)
+        fold_pads(graph)
         for fuse in (fuse_convolutions, fuse_linears):
             fuse(graph, self.batch_size, getattr(torch, self._precision))
+        if self._precision == "float32":
+            fuse_sums(graph)
         return graph
 
 

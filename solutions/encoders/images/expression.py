@@ -34,6 +34,10 @@ _GREY_ROWS = -(-(GREY_SIDE**2) // (3 * SIDE))
 
 EMBEDDING, CLASSES = 512, 8
 
+CPU_BATCH = 16
+"""Images per call on a CPU. The maps take at most 0.4 MB per image; in smaller batches the call of each of some 90
+operations takes a fifth of the time and more."""
+
 
 @dataclass(frozen=True)
 class PairPreprocessing(Preprocessing):
@@ -116,5 +120,5 @@ def pair_encoder(pair: ExpressionPair, weights: dict[str, Any], settings: Settin
         Part("logits", CLASSES, np.dtype(np.float32)),
     )
     preprocessing = PairPreprocessing()
-    forward = LateForward(pair, preprocessing, settings, total_dim(parts))
+    forward = LateForward(pair, preprocessing, settings, total_dim(parts), CPU_BATCH)
     return ImageNetworkEncoder(NAME, parts, preprocessing, forward, weights)

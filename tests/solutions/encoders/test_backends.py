@@ -31,9 +31,11 @@ from solutions.encoders.backends.export import export, export_graph
 from solutions.encoders.backends.fusion import (
     drop_dropouts,
     fold_batch_norms,
+    fold_pads,
     fold_scales,
     fuse_convolutions,
     fuse_linears,
+    fuse_sums,
 )
 from solutions.encoders.backends.layout import channels_first
 from solutions.encoders.backends.torch import TorchForward
@@ -190,6 +192,102 @@ def test_every_convolution_is_fused_with_its_activation():
     assert left.count("aten.conv2d.padding") == 1  # what asks for "same" keeps to torch
     with torch.inference_mode():
         assert_close(graph(torch.from_numpy(crops(5))).numpy(), exact(squeezed(), SMALL, crops(5)), 1e-5)
+
+
+class Residual(nn.Module):
+    """Sums of convolutions with other maps: some may be computed in the other map's memory, some may not."""
+
+    def __init__(self, channels: int = 8) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, channels, 3, 2, 1)
+        self.layers = nn.ModuleList(nn.Conv2d(channels, channels, 1 + k % 2 * 2, padding=k % 2) for k in range(9))
+        self.column = nn.Conv2d(channels, channels, (16, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        relu, layers = nn.functional.relu, self.layers
+        x = relu(self.stem(images))
+        x = relu(x + layers[0](relu(layers[1](x))))  # fused, ReLU included
+        x = layers[2](nn.functional.max_pool2d(x, 3, 1, 1)) + x  # fused
+        x = layers[3](x) + x  # the convolution reads the map that it would overwrite
+        used_later = relu(layers[4](x))
+        x = used_later + layers[5](x)
+        x = torch.cat([x, used_later], 1)[:, : x.shape[1]] * 0.5
+        x = torch.add(x, layers[6](relu(x)), alpha=2)  # another sum
+        viewed = relu(layers[7](x))
+        view = viewed[:, :, ::2]
+        x = layers[8](x) + viewed  # what looks at the other map's memory is read later
+        x = self.column(x) + relu(x)  # a map of one row and a larger one
+        return (x.mean((2, 3)) + view.mean((2, 3))) / 10
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_sums_are_fused_where_memory_is_free(layout):
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("torch was built without oneDNN")
+    torch.manual_seed(0)
+    network = Residual()
+    expected = exact(network, SMALL, crops(5))
+    graph = export(nn.Sequential(InLayout(layout), network), SMALL).module(check_guards=False)
+    fuse_convolutions(graph, 4)
+    assert fuse_sums(graph) == 2
+    left = targets(graph)
+    assert left.count("mkldnn._convolution_pointwise_.binary") == 2
+    assert left.count("aten.add.Tensor") == 6
+    for _ in range(2):
+        with torch.inference_mode():
+            assert_close(graph(torch.from_numpy(crops(5))).numpy(), expected, 1e-5)
+
+
+class InLayout(nn.Module):
+    def __init__(self, layout: torch.memory_format) -> None:
+        super().__init__()
+        self.layout = layout
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.contiguous(memory_format=self.layout)
+
+
+def test_sums_in_bfloat16_stay_as_they_are():
+    if not fusion._onednn("_convolution_pointwise", torch.bfloat16):
+        pytest.skip("neither this processor nor torch can do it")
+    graph = TorchForward(Residual(), SMALL, precision="bfloat16")._run
+    assert "mkldnn._convolution_pointwise_.binary" not in targets(graph)
+
+
+class Padded(nn.Module):
+    """Convolutions behind pads: some pads can become zeros in the kernel, some can not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.deep = nn.Conv2d(3, 8, 3, 2), nn.Conv2d(8, 8, 3, 2, bias=False)
+        self.depthwise = nn.ModuleList(
+            nn.Conv2d(8, 8, k, s, p, groups=8) for k, s, p in ((3, 1, 0), (5, 2, 1), (3, 1, 0))
+        )
+        self.dilated = nn.Conv2d(8, 8, 3, dilation=2, groups=8)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        pad = nn.functional.pad
+        x = self.stem(pad(images, (0, 1, 0, 1)))  # folded
+        x = self.depthwise[0](pad(x, (1, 0, 1, 2)))  # folded, other sides
+        x = self.depthwise[1](pad(x, (1, 2, 2, 1)))  # folded, beside a padding of its own
+        x = self.deep(pad(x, (0, 1, 0, 1)))  # too many channels
+        x = self.depthwise[2](pad(x, (0, 1, 0, 1), value=1.0))  # something other than zeros
+        x = self.depthwise[2](pad(x, (0, 2, 0, 2)))  # two columns more on one side
+        x = self.dilated(pad(x, (2, 3, 2, 3)))
+        used_twice = pad(x, (0, 1, 0, 1))
+        return (self.depthwise[0](used_twice) + used_twice.mean()).mean((2, 3))
+
+
+def test_pads_on_one_side_become_zeros_in_the_kernel():
+    torch.manual_seed(0)
+    network, size = Padded().double().eval(), Preprocessing((48, 64))
+    graph = export(nn.Sequential(Double(), network), size).module(check_guards=False)
+    assert fold_pads(graph) == 3
+    assert targets(graph).count("aten.pad.default") == 5
+    with torch.inference_mode():
+        assert_close(
+            graph(torch.from_numpy(crops(5, size.size))).numpy(), exact(network, size, crops(5, size.size)), 1e-13
+        )
 
 
 @functools.cache
@@ -363,6 +461,12 @@ def test_any_number_of_crops_is_what_the_network_says_of_them(backend, n):
     found = forward_by(backend)(crops(n))
     assert found.dtype == np.float32
     assert_close(found, exact(squeezed(), SMALL, crops(n)), 1e-5)
+
+
+def test_batches_on_a_cpu_have_the_size_that_was_given():
+    forward = TorchForward(squeezed(), SMALL, cpu_batch=6)
+    assert (forward.parallel, forward.batch_size) == ("batches", 6)
+    assert_close(forward(crops(9)), exact(squeezed(), SMALL, crops(9)), 1e-5)
 
 
 def test_columns_are_asked_of_the_network(backend):
