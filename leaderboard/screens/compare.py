@@ -96,10 +96,10 @@ def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
         st.text(str(error))
         _show_settings(a, b)
         return
-    for letter, name, run_ids in (("A", comparison.a, of_seeds[a.key]), ("B", comparison.b, of_seeds[b.key])):
-        if len(run_ids) > 1:
-            st.text(f"{letter}: {name}.")
     head = comparison.headline
+    for letter, side, score in (("A", a, head.a), ("B", b, head.b)):
+        if (seeds := len(of_seeds[side.key])) > 1:
+            st.text(f"{letter}: {side.record.name}, mean of {seeds} seeds {score:.3f}")
     (st.success if comparison.separable else st.info)(f"**{comparison.verdict[0].upper()}{comparison.verdict[1:]}.**")
     text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
     if comparison.p_value is not None:

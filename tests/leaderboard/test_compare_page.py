@@ -89,7 +89,7 @@ def test_the_board_s_means_are_compared_as_means(seeds: tuple[list[RunRecord], l
     found = compare([run.scored() for run in good], [run.scored() for run in bad]).headline
     page = open_page("compare", a=good[0].run_id, b=bad[0].run_id, means="true")
     assert interval_text(found.difference, found.low, found.high, sign="+") in words_of(page)
-    assert "A: mean of 3 seeds" in words_of(page)
+    assert f"A: expr/good, mean of 3 seeds {found.a:.3f}" in words_of(page)
     alone = compare(good[0].scored(), bad[0].scored()).headline
     page.toggle(key="means").set_value(False).run()
     assert interval_text(alone.difference, alone.low, alone.high, sign="+") in words_of(page)
