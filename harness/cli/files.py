@@ -272,19 +272,25 @@ def score(
     if root and not with_variants:
         raise click.UsageError("--data goes with --variants.")
     path = official_path(path, split=split or "val")
-    scored = score_submission(path, place, task=task, template=template)
-    card, finished = scored.card, None
+    finished = None
+    if record:
+        from harness.runs.external import finding_origin, record_scored
+        from harness.settings import load_settings
+
+        with finding_origin(path) as origin:
+            scored = score_submission(path, place, task=task, template=template)
+            settings = load_settings(out=out, store=store)
+            finished = record_scored(
+                scored, path, scored.labels, settings, name=name, split=split, note=note, origin=origin
+            )
+    else:
+        scored = score_submission(path, place, task=task, template=template)
+    card = scored.card
     others: Sequence[Variant] = ()
     if with_variants:
         from harness.metrics.variants import variants
 
         others = [*variants(card.task, card.statistics), *([_without_crops(scored, root)] if root else [])]
-    if record:
-        from harness.runs.external import record_scored
-        from harness.settings import load_settings
-
-        settings = load_settings(out=out, store=store)
-        finished = record_scored(scored, path, scored.labels, settings, name=name, split=split, note=note)
     if as_json:
         print_json(
             {

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.identity import MARKER, dataset_name
@@ -19,7 +24,7 @@ from harness.runs.finished import Finished, slug
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.atomic import atomic_folder, sweep_partials
-from harness.system.provenance import digest_of, provenance, sha256_of
+from harness.system.provenance import asking_git, digest_of, provenance, sha256_of
 from harness.tasks import TASKS, Task
 
 _SPLIT_FOLDERS = {
@@ -43,8 +48,49 @@ def split_of(labels: Path) -> str:
     return split or "test"
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Facts that a record holds beside the score.
+
+    Attributes:
+        hashes: sha256 of each official file, by its name in the run folder.
+        provenance: result of :func:`harness.system.provenance.provenance`.
+    """
+
+    hashes: Mapping[str, str]
+    provenance: Mapping[str, Any]
+
+
+def _hashes(path: Path) -> dict[str, str]:
+    place = FOLDER_NAME if path.is_dir() else ""
+    return {f"{place}/{file.name}".lstrip("/"): sha256_of(file) for file in _files(path)}
+
+
+@contextlib.contextmanager
+def finding_origin(path: Path) -> Iterator[Callable[[], Origin]]:
+    """Hash the files and ask git while the block runs, which need not wait for either.
+
+    Args:
+        path: official file, or folder or zip with one file per video.
+
+    Yields:
+        Function that waits for the facts and returns them. It raises an OSError if a file is unreadable.
+    """
+    with asking_git() as git, ThreadPoolExecutor(1) as pool:
+        hashes = pool.submit(_hashes, path)
+        yield lambda: Origin(hashes.result(), provenance("", 0, git=git))
+
+
 def record_scored(
-    scored: Scored, path: Path, labels: Path, settings: Settings, *, name: str, split: str | None = None, note: str = ""
+    scored: Scored,
+    path: Path,
+    labels: Path,
+    settings: Settings,
+    *,
+    name: str,
+    split: str | None = None,
+    note: str = "",
+    origin: Callable[[], Origin] | None = None,
 ) -> Finished:
     """Copy an official file with its score into a run folder, and record the run in the store.
 
@@ -56,6 +102,8 @@ def record_scored(
         name: name on the board.
         split: split of the labels; by default that of :func:`split_of`.
         note: the user's note on the file.
+        origin: function that returns the facts about the file, from :func:`finding_origin`; by default they are
+            collected now.
 
     Raises:
         UsageError: the task has no board, or the name is empty.
@@ -74,11 +122,13 @@ def record_scored(
     )
     root = _root(labels, task)
     data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
-    files = _files(path)
-    place = FOLDER_NAME if path.is_dir() else ""
-    hashes = {f"{place}/{file.name}".lstrip("/"): sha256_of(file) for file in files}
     fingerprint = data.fingerprint(split)
-    identity = digest_of({"files": hashes, "data": fingerprint, "name": name, "split": split})
+    if origin is None:
+        with finding_origin(path) as origin:
+            known = origin()
+    else:
+        known = origin()
+    identity = digest_of({"files": known.hashes, "data": fingerprint, "name": name, "split": split})
     run_id = f"{slug(name)}-{split}-{identity[:8]}"
     folder = settings.out / task.name / run_id
     card = scored.card
@@ -90,9 +140,10 @@ def record_scored(
             return finished
     sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
-        (temporary / place).mkdir(exist_ok=True)
-        for file in files:
-            shutil.copyfile(file, temporary / place / file.name)
+        place = temporary / FOLDER_NAME if path.is_dir() else temporary
+        place.mkdir(exist_ok=True)
+        for file in _files(path):
+            shutil.copyfile(file, place / file.name)
         record = RunRecord(
             run_id=run_id,
             created=now(),
@@ -122,8 +173,8 @@ def record_scored(
             constant=f"always {card.constant[0]}",
             statistics={HEADLINE: statistics_of(card)},
             groups=dict(card.groups),
-            files=hashes,
-            provenance=provenance("", 0),
+            files=known.hashes,
+            provenance=known.provenance,
             timings={"total": round(time.monotonic() - start, 3)},
             notes=list(scored.notes),
         )
