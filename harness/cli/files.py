@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import AbawError
@@ -56,13 +56,18 @@ def validate(
     Example: abaw validate predictions.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
     """
     from harness.cli.official import ExpectedRows, expected_rows, official_path
-    from harness.files.checking.submission import validate as check
+    from harness.files.checking.at_sight import report_at_sight
 
     path = official_path(path, split="test")
-    expected = ExpectedRows(template)
+    expected, report = ExpectedRows(template), None
     if template is None:
         expected = expected_rows(path, task, edition, root, with_edition=edition is not None)
-    report = check(path, task=task, template=expected.template, edition=edition, listed=expected.listed)
+    else:
+        report = report_at_sight(path, template, task=task, edition=edition)
+    if report is None:
+        from harness.files.checking.submission import validate as check
+
+        report = check(path, task=task, template=expected.template, edition=edition, listed=expected.listed)
     report.assumed += expected.notes
     if expected.evidence:
         from harness.files.editions import common_editions, contradiction
@@ -337,6 +342,8 @@ def score(
 
 def _without_crops(scored: Scored, root: Path) -> Variant:
     """Return the score on frames with a crop alone."""
+    import numpy as np
+
     from harness.datasets.open import open_dataset
     from harness.metrics.variants import without_uncropped_frames
     from harness.settings import load_settings
@@ -354,7 +361,7 @@ def _without_crops(scored: Scored, root: Path) -> Variant:
 def _by_video(card: ScoreCard) -> list[dict[str, Any]]:
     """Return the official score of each video alone, the worst first, as on the leaderboard's page of a run."""
     alone = card.by_video()
-    undefined = bool(np.isfinite(alone.error).any())
+    undefined = any(map(math.isfinite, alone.error.tolist()))
     return [
         {
             "video": card.videos[k],
@@ -368,7 +375,7 @@ def _by_video(card: ScoreCard) -> list[dict[str, Any]]:
 
 
 def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def _print_card(card: ScoreCard) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import itertools
 import json
@@ -100,6 +99,8 @@ class Commands(click.Group):
             ctx.color = True if name in COMMANDS else None
             return name, command, rest
         except click.UsageError as error:
+            import difflib  # late: for a mistake alone
+
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             if not close or "Did you mean" in error.message:
                 raise

@@ -141,7 +141,7 @@ def test_one_changed_character_is_read_as_lines_are(repetitions):
                 assert same_rows(fast, expected)
 
 
-def test_a_file_of_many_pieces_with_odd_rows_is_read_as_lines_are():
+def test_many_pieces_with_an_odd_row_are_read_as_lines_are():
     rng = np.random.default_rng(1)
     counts = {f"video{k}": 4000 for k in range(12)}
     lines = [
