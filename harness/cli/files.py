@@ -279,14 +279,16 @@ def score(
     path = official_path(path, split=split or "val")
     finished = None
     if record:
-        from harness.runs.external import finding_origin, record_scored
-        from harness.settings import load_settings
+        from harness.runs.file_facts import finding_facts
 
-        with finding_origin(path) as origin:
+        with finding_facts(path) as facts:
             scored = score_submission(path, place, task=task, template=template)
+            from harness.runs.external import record_scored  # with the store, whose memory the parsing can use first
+            from harness.settings import load_settings
+
             settings = load_settings(out=out, store=store)
             finished = record_scored(
-                scored, path, scored.labels, settings, name=name, split=split, note=note, origin=origin
+                scored, path, scored.labels, settings, name=name, split=split, note=note, facts=facts
             )
     else:
         scored = score_submission(path, place, task=task, template=template)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import json
@@ -155,8 +156,11 @@ cli.params.extend(options_of_every_command())
 def main() -> None:
     """Run the command line; turn the project's errors into one message and an exit code."""
     sys.excepthook = _show_exception
-    with clean_output():
-        _run()
+    try:
+        with clean_output():
+            _run()
+    finally:
+        gc.freeze()  # the process ends: a last search for garbage among all modules would take longer than the exit
 
 
 def _show_exception(*error: Any) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.identity import MARKER, dataset_name
@@ -20,11 +17,12 @@ from harness.files.score import Scored
 from harness.files.video_files import FOLDER_NAME
 from harness.records.document import now
 from harness.records.run import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_rows, score_rows, statistics_of
+from harness.runs.file_facts import FileFacts, files_of, finding_facts
 from harness.runs.finished import Finished, slug
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.atomic import atomic_folder, sweep_partials
-from harness.system.provenance import asking_git, digest_of, provenance, sha256_of
+from harness.system.provenance import digest_of
 from harness.tasks import TASKS, Task
 
 _SPLIT_FOLDERS = {
@@ -48,39 +46,6 @@ def split_of(labels: Path) -> str:
     return split or "test"
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Facts that a record holds beside the score.
-
-    Attributes:
-        hashes: sha256 of each official file, by its name in the run folder.
-        provenance: result of :func:`harness.system.provenance.provenance`.
-    """
-
-    hashes: Mapping[str, str]
-    provenance: Mapping[str, Any]
-
-
-def _hashes(path: Path) -> dict[str, str]:
-    place = FOLDER_NAME if path.is_dir() else ""
-    return {f"{place}/{file.name}".lstrip("/"): sha256_of(file) for file in _files(path)}
-
-
-@contextlib.contextmanager
-def finding_origin(path: Path) -> Iterator[Callable[[], Origin]]:
-    """Hash the files and ask git while the block runs, which need not wait for either.
-
-    Args:
-        path: official file, or folder or zip with one file per video.
-
-    Yields:
-        Function that waits for the facts and returns them. It raises an OSError if a file is unreadable.
-    """
-    with asking_git() as git, ThreadPoolExecutor(1) as pool:
-        hashes = pool.submit(_hashes, path)
-        yield lambda: Origin(hashes.result(), provenance("", 0, git=git))
-
-
 def record_scored(
     scored: Scored,
     path: Path,
@@ -90,7 +55,7 @@ def record_scored(
     name: str,
     split: str | None = None,
     note: str = "",
-    origin: Callable[[], Origin] | None = None,
+    facts: Callable[[], FileFacts] | None = None,
 ) -> Finished:
     """Copy an official file with its score into a run folder, and record the run in the store.
 
@@ -102,8 +67,8 @@ def record_scored(
         name: name on the board.
         split: split of the labels; by default that of :func:`split_of`.
         note: the user's note on the file.
-        origin: function that returns the facts about the file, from :func:`finding_origin`; by default they are
-            collected now.
+        facts: function that returns the facts about the file, from :func:`finding_facts`; by default they are collected
+            now.
 
     Raises:
         UsageError: the task has no board, or the name is empty.
@@ -123,11 +88,11 @@ def record_scored(
     root = _root(labels, task)
     data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
     fingerprint = data.fingerprint(split)
-    if origin is None:
-        with finding_origin(path) as origin:
-            known = origin()
+    if facts is None:
+        with finding_facts(path) as facts:
+            known = facts()
     else:
-        known = origin()
+        known = facts()
     identity = digest_of({"files": known.hashes, "data": fingerprint, "name": name, "split": split})
     run_id = f"{slug(name)}-{split}-{identity[:8]}"
     folder = settings.out / task.name / run_id
@@ -139,11 +104,8 @@ def record_scored(
             Store(settings.store).record([(finished.record, folder)])
             return finished
     sweep_partials(folder.parent)
-    with atomic_folder(folder, replace=True) as temporary:
-        place = temporary / FOLDER_NAME if path.is_dir() else temporary
-        place.mkdir(exist_ok=True)
-        for file in _files(path):
-            shutil.copyfile(file, place / file.name)
+    with atomic_folder(folder, replace=True) as temporary, ThreadPoolExecutor(1) as pool:
+        copying = pool.submit(_copy, path, temporary / FOLDER_NAME if path.is_dir() else temporary)
         record = RunRecord(
             run_id=run_id,
             created=now(),
@@ -179,12 +141,15 @@ def record_scored(
             notes=list(scored.notes),
         )
         record.write(temporary)
+        copying.result()
     Store(settings.store).record([(record, folder)])
     return Finished(record, folder, reused=False)
 
 
-def _files(path: Path) -> list[Path]:
-    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+def _copy(path: Path, place: Path) -> None:
+    place.mkdir(exist_ok=True)
+    for file in files_of(path):
+        shutil.copyfile(file, place / file.name)
 
 
 def _root(labels: Path, task: Task) -> Path:

@@ -133,7 +133,8 @@ def asking_git() -> Iterator[Callable[[], dict[str, Any] | None]]:
     """Ask git about the checkout of this code while the block runs.
 
     Yields:
-        Function that waits for git and returns commit, state and origin; ``None`` for an installed package.
+        Function that waits for git and returns commit, state and origin; ``None`` for an installed package. It must be
+        called in the block; later calls return the same.
     """
     folder = Path(__file__).resolve().parents[1]
     with contextlib.ExitStack() as stack:
