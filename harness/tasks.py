@@ -8,12 +8,13 @@ macro-F1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 SPLITS = ("train", "val", "test")
 
@@ -224,6 +225,8 @@ def valid_rows(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
     Returns:
         bool ``(n,)``.
     """
+    import numpy as np  # late: small files are checked without it
+
     marked = labels == task.invalid
     # einsum adds booleans as "or", several times as fast as any(1) on short rows
     return np.asarray(~(np.einsum("ij->i", marked) if marked.ndim > 1 else marked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import AbawError
@@ -55,13 +55,18 @@ def validate(
     Example: abaw validate predictions.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
     """
     from harness.cli.official import ExpectedRows, expected_rows, official_path
-    from harness.files.checking.submission import validate as check
+    from harness.files.checking.at_sight import report_at_sight
 
     path = official_path(path, split="test")
-    expected = ExpectedRows(template)
+    expected, report = ExpectedRows(template), None
     if template is None:
         expected = expected_rows(path, task, edition, root, with_edition=edition is not None)
-    report = check(path, task=task, template=expected.template, edition=edition, listed=expected.listed)
+    else:
+        report = report_at_sight(path, template, task=task, edition=edition)
+    if report is None:
+        from harness.files.checking.submission import validate as check
+
+        report = check(path, task=task, template=expected.template, edition=edition, listed=expected.listed)
     report.assumed += expected.notes
     if expected.evidence:
         from harness.files.editions import common_editions, contradiction
@@ -259,19 +264,27 @@ def score(
     if root and not with_variants:
         raise click.UsageError("--data goes with --variants.")
     path = official_path(path, split=split or "val")
-    scored = score_submission(path, place, task=task, template=template)
-    card, finished = scored.card, None
+    finished = None
+    if record:
+        from harness.runs.file_facts import finding_facts
+
+        with finding_facts(path) as facts:
+            scored = score_submission(path, place, task=task, template=template)
+            from harness.runs.external import record_scored  # with the store, whose memory the parsing can use first
+            from harness.settings import load_settings
+
+            settings = load_settings(out=out, store=store)
+            finished = record_scored(
+                scored, path, scored.labels, settings, name=name, split=split, note=note, facts=facts
+            )
+    else:
+        scored = score_submission(path, place, task=task, template=template)
+    card = scored.card
     others: Sequence[Variant] = ()
     if with_variants:
         from harness.metrics.variants import variants
 
         others = [*variants(card.task, card.statistics), *([_without_crops(scored, root)] if root else [])]
-    if record:
-        from harness.runs.external import record_scored
-        from harness.settings import load_settings
-
-        settings = load_settings(out=out, store=store)
-        finished = record_scored(scored, path, scored.labels, settings, name=name, split=split, note=note)
     if as_json:
         print_json(
             {
@@ -318,6 +331,8 @@ def score(
 
 def _without_crops(scored: Scored, root: Path) -> Variant:
     """Return the score on frames with a crop alone."""
+    import numpy as np
+
     from harness.datasets.open import open_dataset
     from harness.metrics.variants import without_uncropped_frames
     from harness.settings import load_settings
@@ -335,7 +350,7 @@ def _without_crops(scored: Scored, root: Path) -> Variant:
 def _by_video(card: ScoreCard) -> list[dict[str, Any]]:
     """Return the official score of each video alone, the worst first, as on the leaderboard's page of a run."""
     alone = card.by_video()
-    undefined = bool(np.isfinite(alone.error).any())
+    undefined = any(map(math.isfinite, alone.error.tolist()))
     return [
         {
             "video": card.videos[k],
@@ -349,7 +364,7 @@ def _by_video(card: ScoreCard) -> list[dict[str, Any]]:
 
 
 def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def _print_card(card: ScoreCard) -> None:

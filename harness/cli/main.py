@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import gc
 import importlib
 import itertools
 import json
@@ -100,6 +100,8 @@ class Commands(click.Group):
             ctx.color = True if name in COMMANDS else None
             return name, command, rest
         except click.UsageError as error:
+            import difflib  # late: for a mistake alone
+
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             if not close or "Did you mean" in error.message:
                 raise
@@ -154,8 +156,11 @@ cli.params.extend(options_of_every_command())
 def main() -> None:
     """Run the command line; turn the project's errors into one message and an exit code."""
     sys.excepthook = _show_exception
-    with clean_output():
-        _run()
+    try:
+        with clean_output():
+            _run()
+    finally:
+        gc.freeze()  # the process ends: a last search for garbage among all modules would take longer than the exit
 
 
 def _show_exception(*error: Any) -> None:

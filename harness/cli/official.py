@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError
-from harness.files.checking.submission import open_submission
-from harness.files.template import read_template
-from harness.files.video_templates import video_templates
 from harness.records.files import RUN_FILE
 from harness.system.regular import is_taken
 from harness.tasks import AHV, EMI, OTHER_TASKS, TASKS
@@ -129,6 +126,7 @@ def expected_rows(
     Raises:
         DataError: the named data set can't be used for the task.
     """
+    from harness.files.checking.submission import open_submission
     from harness.files.editions import editions_of_names
 
     named, root = root is not None, root or data_root()
@@ -187,6 +185,9 @@ def names_of(submission: Submission) -> set[str]:
 
 
 def _names_in(template: Path, submission: Submission) -> Collection[str]:
+    from harness.files.template import read_template
+    from harness.files.video_templates import video_templates
+
     if submission.format.per_video:
         return video_templates(template, submission.format)
     return read_template(template, submission.format).videos

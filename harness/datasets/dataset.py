@@ -8,22 +8,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.images.numbered import Numbering, list_images
-from harness.datasets.images.sources import Pictures
-from harness.datasets.transcripts import Transcript
-from harness.datasets.video_files.capture import decoder
-from harness.datasets.video_files.counts import count_films
-from harness.datasets.video_files.images import open_film
 from harness.errors import DataError
 from harness.files.template import Template
 from harness.system.groups import grouped
 from harness.system.names import require_name
 from harness.tasks import Task
+
+if TYPE_CHECKING:
+    from harness.datasets.images.numbered import Numbering
+    from harness.datasets.images.sources import Pictures
+    from harness.datasets.transcripts import Transcript
+# readers of images and video files are imported where they read: scoring a file needs labels alone
 
 SIDES = ("_left", "_right")
 
@@ -96,6 +96,8 @@ class Video:
     @property
     def decoder(self) -> str:
         """Library, with its version, that decodes the images from a video file; empty where images are files."""
+        from harness.datasets.video_files.capture import decoder
+
         return decoder() if self.image_folder is None and self.film is not None else ""
 
     @cached_property
@@ -105,7 +107,11 @@ class Video:
         Raises:
             DataError: two files for one frame, files numbered from 0, or a video file that can't be opened.
         """
+        from harness.datasets.images.numbered import list_images
+
         if self.image_folder is None and self.film is not None:
+            from harness.datasets.video_files.images import open_film
+
             return open_film(self.film, self.noun, self.cache)
         return list_images(self.image_folder, self.noun, self.numbering)
 
@@ -195,6 +201,8 @@ def count_frames(videos: Iterable[Video]) -> None:
     Counts are stored, so that each file is decoded once. A file that can't be opened raises its error later, where the
     images of its video are used.
     """
+    from harness.datasets.video_files.counts import count_films
+
     filmed = (video for video in videos if video.image_folder is None and "images" not in vars(video))
     films = grouped((video.cache, video.film) for video in filmed if video.film is not None)
     for cache, paths in films.items():

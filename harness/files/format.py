@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 MOST_FRAMES = 10_000_000
 """Highest frame number, about four days of video. Higher numbers are errors, and listing all frames takes long."""
 
@@ -124,11 +122,24 @@ class Format:
     @property
     def dtype(self) -> type:
         """Data type of arrays of values: int64 or float64."""
+        import numpy as np  # late: small files are checked without it
+
         return np.int64 if self.whole else np.float64
 
     def shape(self, rows: int) -> tuple[int, ...]:
         """Return the shape of an array of values: ``(rows,)`` for one column, else ``(rows, columns)``."""
         return (rows,) if len(self.columns) == 1 else (rows, len(self.columns))
+
+    @property
+    def in_words(self) -> str:
+        """Name of the format with the editions that used it."""
+        last, first = self.editions[-1], self.editions[0]
+        return f"{self.name} (edition {first})" if last == first else f"{self.name} (editions {first} to {last})"
+
+    @property
+    def taken_for(self) -> str:
+        """Note in a report that the format was recognised."""
+        return f"taken for {self.in_words}, from its first line"
 
     @property
     def row_example(self) -> str:

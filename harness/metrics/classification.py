@@ -76,7 +76,8 @@ def f1_per_class(confusion: npt.NDArray[Any]) -> Float:
     """
     confusion = np.asarray(confusion, np.float64)
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    both = confusion.sum(-1) + confusion.sum(-2)
+    # einsum adds short rows several times as fast as sum; whole numbers add up to the same in any order
+    both = np.einsum("...ij->...i", confusion) + np.einsum("...ij->...j", confusion)
     return np.divide(2 * hits, both, out=np.zeros_like(both), where=both > 0)
 
 

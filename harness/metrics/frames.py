@@ -33,9 +33,10 @@ def counted(valid: npt.NDArray[np.bool_], lengths: npt.ArrayLike, *arrays: npt.N
         raise ValueError(f"labels and decisions must be equally long and fill the videos: {longs} of {lengths.sum()}")
     if valid.all():
         return lengths, *arrays
-    before = np.concatenate([[0], np.cumsum(valid)])
-    ends = np.cumsum(lengths)
-    return before[ends] - before[ends - lengths], *(np.compress(valid, array, axis=0) for array in arrays)
+    ends = np.cumsum(lengths).tolist()
+    of_videos = zip([0, *ends], ends, strict=False)
+    counts = np.array([np.count_nonzero(valid[start:end]) for start, end in of_videos], np.int64)
+    return counts, *(np.compress(valid, array, axis=0) for array in arrays)
 
 
 def video_of_frame(lengths: Int) -> Int:

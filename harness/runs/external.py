@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.datasets.dataset import Dataset, Video
@@ -15,11 +17,12 @@ from harness.files.score import Scored
 from harness.files.video_files import FOLDER_NAME
 from harness.records.document import now
 from harness.records.run import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_rows, score_rows, statistics_of
+from harness.runs.file_facts import FileFacts, files_of, finding_facts
 from harness.runs.finished import Finished, slug
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.atomic import atomic_folder, sweep_partials
-from harness.system.provenance import digest_of, provenance, sha256_of
+from harness.system.provenance import digest_of
 from harness.tasks import TASKS, Task
 
 _SPLIT_FOLDERS = {
@@ -44,7 +47,15 @@ def split_of(labels: Path) -> str:
 
 
 def record_scored(
-    scored: Scored, path: Path, labels: Path, settings: Settings, *, name: str, split: str | None = None, note: str = ""
+    scored: Scored,
+    path: Path,
+    labels: Path,
+    settings: Settings,
+    *,
+    name: str,
+    split: str | None = None,
+    note: str = "",
+    facts: Callable[[], FileFacts] | None = None,
 ) -> Finished:
     """Copy an official file with its score into a run folder, and record the run in the store.
 
@@ -56,6 +67,8 @@ def record_scored(
         name: name on the board.
         split: split of the labels; by default that of :func:`split_of`.
         note: the user's note on the file.
+        facts: function that returns the facts about the file, from :func:`finding_facts`; by default they are collected
+            now.
 
     Raises:
         UsageError: the task has no board, or the name is empty.
@@ -74,11 +87,13 @@ def record_scored(
     )
     root = _root(labels, task)
     data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
-    files = _files(path)
-    place = FOLDER_NAME if path.is_dir() else ""
-    hashes = {f"{place}/{file.name}".lstrip("/"): sha256_of(file) for file in files}
     fingerprint = data.fingerprint(split)
-    identity = digest_of({"files": hashes, "data": fingerprint, "name": name, "split": split})
+    if facts is None:
+        with finding_facts(path) as facts:
+            known = facts()
+    else:
+        known = facts()
+    identity = digest_of({"files": known.hashes, "data": fingerprint, "name": name, "split": split})
     run_id = f"{slug(name)}-{split}-{identity[:8]}"
     folder = settings.out / task.name / run_id
     card = scored.card
@@ -89,10 +104,8 @@ def record_scored(
             Store(settings.store).record([(finished.record, folder)])
             return finished
     sweep_partials(folder.parent)
-    with atomic_folder(folder, replace=True) as temporary:
-        (temporary / place).mkdir(exist_ok=True)
-        for file in files:
-            shutil.copyfile(file, temporary / place / file.name)
+    with atomic_folder(folder, replace=True) as temporary, ThreadPoolExecutor(1) as pool:
+        copying = pool.submit(_copy, path, temporary / FOLDER_NAME if path.is_dir() else temporary)
         record = RunRecord(
             run_id=run_id,
             created=now(),
@@ -122,18 +135,21 @@ def record_scored(
             constant=f"always {card.constant[0]}",
             statistics={HEADLINE: statistics_of(card)},
             groups=dict(card.groups),
-            files=hashes,
-            provenance=provenance("", 0),
+            files=known.hashes,
+            provenance=known.provenance,
             timings={"total": round(time.monotonic() - start, 3)},
             notes=list(scored.notes),
         )
         record.write(temporary)
+        copying.result()
     Store(settings.store).record([(record, folder)])
     return Finished(record, folder, reused=False)
 
 
-def _files(path: Path) -> list[Path]:
-    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+def _copy(path: Path, place: Path) -> None:
+    place.mkdir(exist_ok=True)
+    for file in files_of(path):
+        shutil.copyfile(file, place / file.name)
 
 
 def _root(labels: Path, task: Task) -> Path:

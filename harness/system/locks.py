@@ -172,18 +172,18 @@ def _wait(descriptor: int, shared: bool, deadline: float) -> bool:
 def _locked(descriptor: int, shared: bool) -> bool:
     """Lock a file. Return False if another process or thread holds it.
 
-    filelock locks exclusively only, by ``flock`` and on Windows by ``LockFileEx``; those who share use ``flock`` here.
+    The lock is that of filelock: ``flock``, and on Windows ``LockFileEx``, for which filelock itself is asked. Its
+    import takes a hundred times as long as the lock.
     """
-    if not shared:
-        from filelock import lock_descriptor  # late: commands that only read take no such lock
+    if sys.platform == "win32":
+        from filelock import lock_descriptor
 
-        return lock_descriptor(descriptor, blocking=False)
-    if sys.platform == "win32":  # shared turns need no wait, as the action takes its lock itself
-        return True
+        # shared turns need no wait, as the action takes its lock itself
+        return shared or lock_descriptor(descriptor, blocking=False)
     import fcntl
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # some file systems use the second for a lock of others
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import hashlib
@@ -11,7 +12,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,15 @@ PACKAGES = (
     "duckdb", "opencv-python-headless", "opencv-contrib-python", "mediapipe", "openvino", "safetensors",
 )  # fmt: skip
 
+_VERSION = re.compile(r"^Version:[ \t]*(\S+)[ \t]*$", re.MULTILINE)
+_QUESTIONS = (
+    ("rev-parse", "--show-toplevel", "HEAD"),
+    ("status", "--porcelain"),
+    ("config", "--default", "", "--get", "remote.origin.url"),
+)
+_PATIENCE = 10.0  # seconds for git's answers
+_BLOCK = 1 << 20  # bytes hashed at once; other threads run meanwhile
+
 
 def sha256_of(path: Path) -> str:
     """Return the hex digest of a file's bytes.
@@ -30,8 +40,11 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: the file is unreadable, or is a pipe or a device.
     """
+    digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK))
     with open_file(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while n := stream.readinto(block):
+            digest.update(block[:n])
+    return digest.hexdigest()
 
 
 def git_blob_of(path: Path) -> str:
@@ -69,7 +82,13 @@ def source_digest(*packages: str) -> str:
     return digest.hexdigest()
 
 
-def provenance(device: str, workers: int, backend: str = "", precision: str = "") -> dict[str, Any]:
+def provenance(
+    device: str,
+    workers: int,
+    backend: str = "",
+    precision: str = "",
+    git: Callable[[], dict[str, Any] | None] | None = None,
+) -> dict[str, Any]:
     """Return git state, versions, platform and settings of the work, as plain data.
 
     Args:
@@ -77,9 +96,13 @@ def provenance(device: str, workers: int, backend: str = "", precision: str = ""
         workers: number of worker processes.
         backend: library that ran networks; ``""`` without networks.
         precision: precision of networks; ``""`` without networks.
+        git: function that returns the state of the checkout, from :func:`asking_git`; by default git is asked now.
     """
+    if git is None:
+        with asking_git() as git:
+            git()
     return {
-        "git": _git(),
+        "git": git(),
         "packages": dict(_versions()),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -96,33 +119,52 @@ def _versions() -> Mapping[str, str]:
     versions = {}
     for name in PACKAGES:
         try:
-            versions[name] = metadata.version(name)
+            distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue
+        # this line alone: the library's own parser, one for mail, reads the long descriptions behind it, too
+        line = _VERSION.search(distribution.read_text("METADATA") or "")
+        versions[name] = line[1] if line else distribution.version
     return versions
 
 
-def _git() -> dict[str, Any] | None:
-    """Return commit, state and origin of the checkout of this code; ``None`` for an installed package."""
+@contextlib.contextmanager
+def asking_git() -> Iterator[Callable[[], dict[str, Any] | None]]:
+    """Ask git about the checkout of this code while the block runs.
+
+    Yields:
+        Function that waits for git and returns commit, state and origin; ``None`` for an installed package. It must be
+        called in the block; later calls return the same.
+    """
     folder = Path(__file__).resolve().parents[1]
+    with contextlib.ExitStack() as stack:
+        processes = []
+        if (folder.parent / ".git").exists():  # a folder, or a file in a work tree
+            with contextlib.suppress(OSError):  # there is no git
+                # all at once: each of them takes several milliseconds
+                processes = [stack.enter_context(_start_git(folder, *question)) for question in _QUESTIONS]
+        yield functools.cache(functools.partial(_state_of, folder.parent, processes))
 
-    def run(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 - git from PATH, as the user has it
-            capture_output=True, text=True, timeout=10, check=True,
-        ).stdout.strip()  # fmt: skip
 
+def _state_of(checkout: Path, processes: Sequence[subprocess.Popen[str]]) -> dict[str, Any] | None:
+    """Return git's answers to the questions; ``None`` if one fails, or if they are about another checkout."""
     try:
-        top = Path(run("rev-parse", "--show-toplevel"))
-        if top.resolve() != folder.parent:
-            return None
-        return {
-            "commit": run("rev-parse", "HEAD"),
-            "dirty": bool(run("status", "--porcelain")),
-            "origin": _without_credentials(run("config", "--default", "", "--get", "remote.origin.url")),
-        }
-    except (OSError, subprocess.SubprocessError):
+        answers = [process.communicate(timeout=_PATIENCE)[0].strip() for process in processes]
+    except subprocess.TimeoutExpired:
+        for process in processes:
+            process.kill()
         return None
+    if not answers or any(process.returncode for process in processes):
+        return None
+    (top, commit), status, origin = answers[0].rsplit("\n", 1), answers[1], answers[2]
+    if Path(top).resolve() != checkout:
+        return None
+    return {"commit": commit, "dirty": bool(status), "origin": _without_credentials(origin)}
+
+
+def _start_git(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = ["git", "-C", str(folder), *arguments]  # git from PATH, as the user has it
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 def _without_credentials(url: str) -> str:

@@ -133,7 +133,7 @@ def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
         if rows is None and ask.known:
             _note_unknown(checked.rows.videos, format, checked.rows.line_of(0), checked.report)
     if ask.meant.task is None:
-        checked.report.assumed.insert(0, f"taken for {_words(format)}, from its first line")
+        checked.report.assumed.insert(0, format.taken_for)
     if format.per_video:
         checked.report.assumed.append("one video's file; a submission is a folder or a zip of these")
     return Submission(checked.report, format, {stem: checked})
@@ -242,7 +242,7 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
     """Check the files of a format with one file per video."""
     report.format = format.name
     if ask.meant.task is None:
-        report.assumed.append(f"taken for {_words(format)}, from the first line of its files")
+        report.assumed.append(f"taken for {format.in_words}, from the first line of its files")
     folders = {str(PurePosixPath(member.name).parent) for member in members}
     if folders != {"."}:
         inside = ", ".join(sorted(folders)[:3])
@@ -374,8 +374,3 @@ def _check_parity(parts: Mapping[str, Checked], report: Report) -> None:
 def _mostly(parts: Iterable[str], known: Mapping[str, int]) -> bool:
     names = set(parts)
     return 2 * len(names & set(known)) > len(names)
-
-
-def _words(format: Format) -> str:
-    last, first = format.editions[-1], format.editions[0]
-    return f"{format.name} (edition {first})" if last == first else f"{format.name} (editions {first} to {last})"

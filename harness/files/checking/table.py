@@ -347,11 +347,21 @@ def _check_against(template: Template, rows: Rows, report: Report, alone: bool) 
         return
     if not rows.same_places(template):
         _explain_difference(template, rows, report, alone)
-    elif template.dummy and template.dummy.strip(",") and not rows.wrong.any() and len(rows):
-        dummy = np.array(template.dummy.rstrip(",").split(","), np.float64)
-        if dummy.size == rows.values[0].size and (rows.values.reshape(len(rows), -1) == dummy).all():
-            message = f"every value is the template's own, {template.dummy!r}: nothing was filled in"
-            report.add(rows.line_of(0), 1, "dummy", message, "warning")
+    elif not rows.wrong.any() and _is_filled_with(_dummy_values(template), rows):
+        message = f"every value is the template's own, {template.dummy!r}: nothing was filled in"
+        report.add(rows.line_of(0), 1, "dummy", message, "warning")
+
+
+def _is_filled_with(values: Sequence[float], rows: Rows) -> bool:
+    return len(values) == rows.values[0].size and bool((rows.values.reshape(len(rows), -1) == values).all())
+
+
+def _dummy_values(template: Template) -> list[float]:
+    """Return the values that all rows of a template share; an empty list for blanks and other texts."""
+    try:
+        return [float(text) for text in (template.dummy or "").rstrip(",").split(",")]
+    except ValueError:
+        return []
 
 
 def _explain_difference(template: Template, rows: Rows, report: Report, alone: bool) -> None:

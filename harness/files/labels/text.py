@@ -100,7 +100,8 @@ def _numbers(data: bytes, at: int, task: Task) -> npt.NDArray[np.float64] | None
     width = task.n_outputs
     block = np.frombuffer(data, np.uint8)
     body = block[at:-LONGEST]
-    ends = np.flatnonzero((body == ord(",")) | (body == ord("\n"))) + at
+    ends = np.flatnonzero(body < ord("-"))  # commas and line ends, and little that a plain file has
+    ends += at
     if len(ends) % width:
         return None
     # commas inside each line, a line end behind it
@@ -110,8 +111,7 @@ def _numbers(data: bytes, at: int, task: Task) -> npt.NDArray[np.float64] | None
     values = numbers(block, np.concatenate([[at], ends[:-1] + 1]), ends)
     if values is None:
         return None
-    values = values.reshape(-1, width)
-    return values if _acceptable(values, task).all() else None
+    return values.reshape(-1, width) if _is_official(values, task).all() else None
 
 
 def _parse(path: Path, task: Task, rows: list[str]) -> npt.NDArray[Any]:
@@ -129,9 +129,14 @@ def _parse(path: Path, task: Task, rows: list[str]) -> npt.NDArray[Any]:
 
 
 def _acceptable(values: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
-    low, high = task.range
-    fine = ((values >= low) & (values <= high)) | (values == task.invalid)
+    """Return True for rows in which each value is official."""
+    fine = _is_official(values, task)
     return np.asarray(fine.all(1) if fine.ndim > 1 else fine)
+
+
+def _is_official(values: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
+    low, high = task.range
+    return np.asarray(((values >= low) & (values <= high)) | (values == task.invalid))
 
 
 def _first_bad_row(path: Path, task: Task, rows: list[str], width: int) -> DataError:

@@ -15,13 +15,30 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.files.format import FRAME, Format
-from harness.files.parsing.numbers import KEEP, LONGEST, Bytes, Index, Words, numbers, read_digits, windows, words
+from harness.files.parsing.numbers import (
+    KEEP,
+    LONGEST,
+    Bytes,
+    Index,
+    Words,
+    last_decimals,
+    numbers,
+    pairs,
+    read_digits,
+    windows,
+    words,
+)
 
-_NEWLINE, _COMMA, _SLASH, _ZERO = b"\n,/0"
+_NEWLINE, _COMMA, _SLASH, _ZERO, _MINUS = b"\n,/0-"
+_COMMA_MINUS = _COMMA | _MINUS << 8
 _BELOW_MINUS = 45  # both marks, and little else that a plain file has
 _TAIL = 10  # of a row's name: "/00001.jpg"
+_WORD = 8
+_SHORTEST_ROW = len("v/00001.jpg,0\n")
 _LONGEST_NAME = 200
-_PIECE = 1 << 20  # bytes of a file that are cut at once
+_SHORTEST, _LONGEST_EVEN = 3, 8  # characters of numbers that are read from their end
+_MOST_EVEN = 8  # such numbers in a row: those before a word then lie in the file
+_PIECE = 1 << 18  # bytes of a file that are cut at once
 _CHUNK = 1 << 16  # rows processed together, whose arrays fit the processor's cache
 
 
@@ -63,7 +80,7 @@ class Rows:
         """Yield each video with the places of its rows, in the file's order; a slice for rows that stand together."""
         if not len(self):
             return
-        starts = np.flatnonzero(np.diff(self.video, prepend=-1))
+        starts = np.concatenate([[0], np.flatnonzero(self.video[1:] != self.video[:-1]) + 1])
         if len(starts) == len(self.videos):
             for name, start, end in zip(self.videos, starts.tolist(), [*starts[1:].tolist(), len(self)], strict=True):
                 yield name, slice(start, end)
@@ -98,6 +115,19 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class _Names:
+    """Names of rows.
+
+    Attributes:
+        videos, video, frame: see :class:`Rows`.
+    """
+
+    videos: tuple[str, ...]
+    video: npt.NDArray[np.int32]
+    frame: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
 class _Cut:
     """File cut into rows, with the names read.
 
@@ -105,15 +135,13 @@ class _Cut:
         block: the bytes of the rows, and bytes behind them.
         comma: place in ``block`` of the comma behind each row's name.
         marks: places of each row's commas and its end, ``(n, width + 1)``; ``None`` if the values have a fixed length.
-        videos, video, frame: see :class:`Rows`.
+        names: names of the rows.
     """
 
     block: Bytes
     comma: Index
     marks: Index | None
-    videos: tuple[str, ...]
-    video: npt.NDArray[np.int32]
-    frame: npt.NDArray[np.int32]
+    names: _Names
 
 
 def cut(data: bytes, at: int, format: Format, *, counts: Mapping[str, int] | None = None) -> Rows | None:
@@ -139,30 +167,146 @@ def cut(data: bytes, at: int, format: Format, *, counts: Mapping[str, int] | Non
         rows, text = foreseen
         known = _digits(text, format)
         return None if known is None else replace(rows, values=known)
-    return _cut_pieces(data, at, format, digits)
+    return _cut_pieces(data, at, format, digits, _Foreseen(counts or {}))
 
 
-def _cut_pieces(data: bytes, at: int, format: Format, digits: bool) -> Rows | None:
+def _cut_pieces(data: bytes, at: int, format: Format, digits: bool, foreseen: _Foreseen) -> Rows | None:
     """Cut the file a piece at a time, so that arrays made of a piece stay in the processor's cache."""
-    width = len(format.columns)
-    n = data.count(b"\n", at) + (not data.endswith(b"\n"))
+    block = np.frombuffer(data, np.uint8)
+    n = (len(data) - at) // _SHORTEST_ROW + 1  # at most; memory that no row needs is never touched
     values: npt.NDArray[Any] = np.empty(format.shape(n), format.dtype)
     frame, video = np.empty(n, np.int32), np.empty(n, np.int32)
     places: dict[str, int] = {}
     row = 0
     while at < len(data):
         end = data.find(b"\n", at + _PIECE) + 1 or len(data)
-        names = _cut_names(data[at:end], 0, width, 2 * width if digits else 0)
-        if names is None:
-            return None
-        piece = _digits_behind(names, width, format) if digits else _numbers(names, format)
+        piece = None if digits else _cut_even(block[:end], at, format, foreseen)
+        piece = piece or _cut_piece(data[at:end], format, digits)
         if piece is None:
             return None
-        part = slice(row, row + len(piece))
+        names, table = piece
+        part = slice(row, row + len(table))
         place = np.array([places.setdefault(name, len(places)) for name in names.videos], np.int32)
-        values[part], frame[part], video[part] = piece, names.frame, place[names.video]
+        values[part], frame[part], video[part] = table, names.frame, place[names.video]
         row, at = part.stop, end
-    return Rows(tuple(places), video, frame, values) if row else None
+    return Rows(tuple(places), video[:row], frame[:row], values[:row]) if row else None
+
+
+def _cut_piece(data: bytes, format: Format, digits: bool) -> tuple[_Names, npt.NDArray[Any]] | None:
+    """Cut rows whose values are written in any way, or are single digits."""
+    width = len(format.columns)
+    cut = _cut_names(data, 0, width, 2 * width if digits else 0)
+    if cut is None:
+        return None
+    table: npt.NDArray[Any] | None = _digits_behind(cut, width, format) if digits else _numbers(cut, format)
+    return None if table is None else (cut.names, table)
+
+
+def _cut_even(
+    block: Bytes, at: int, format: Format, foreseen: _Foreseen
+) -> tuple[_Names, npt.NDArray[np.float64]] | None:
+    """Cut rows whose numbers all have the same length but for their signs, such as ``0.250000,-0.500000``.
+
+    The places of a row's numbers follow from the row's end, so that only line ends are searched for.
+
+    Args:
+        block: the file's bytes; the last row ends at its end.
+        at: place of the first row in ``block``.
+        format: official format of the file.
+        foreseen: reader of the names, used as long as they are as expected.
+
+    Returns:
+        Names and values of the rows; ``None`` if any row is written in another way, or a value is out of range.
+    """
+    width = len(format.columns)
+    end = np.flatnonzero(block[at:] == _NEWLINE)
+    if not len(end) or at + end[-1] != len(block) - 1:
+        return None
+    end += at
+    length = end[0] - 1 - at - block[at : end[0]].tobytes().rfind(b",")
+    length -= block[end[0] - length] == _MINUS
+    start = np.concatenate([[at], end[:-1] + 1])
+    if not (_SHORTEST <= length <= _LONGEST_EVEN and width <= _MOST_EVEN):
+        return None
+    if (end - start).min() < 1 + _TAIL + width * (1 + length):
+        return None
+    values, text, pair = np.empty((len(end), width)), words(block), pairs(block)
+    for k in reversed(range(width)):
+        column = format.columns[k]
+        before = pair[end - (length + 2)]  # the comma and a sign, or a character and the comma
+        minus = before == _COMMA_MINUS
+        numbers = last_decimals(text, end, length, minus)
+        if numbers is None or numbers.min() < column.low or numbers.max() > column.high:
+            return None
+        if not (minus | (before >> 8 == _COMMA)).all():
+            return None
+        values[:, k] = numbers
+        end = end - (length + 1) - minus
+    names = foreseen.read(block, start, end) or _names_before(block, start, end)
+    return None if names is None else (names, values)
+
+
+class _Foreseen:
+    """Reader of the names in a file in which each video has exactly the expected frames, in order.
+
+    Names are compared with the expected text, eight characters at a time, which is faster than reading them.
+    """
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        """Read the first row of a file next.
+
+        Args:
+            counts: expected number of frames by video; empty if unknown.
+        """
+        self._left = {name: n for name, n in counts.items() if 0 < n < 100_000 and _is_name(name)}
+        self._name, self._read, self._frames = "", 0, 0
+        most = max(self._left.values(), default=0)
+        frame = np.arange(1, most + 1, dtype=np.uint64)
+        self._digits = np.zeros(most, np.uint64)
+        for place, power in enumerate((10_000, 1_000, 100, 10, 1)):
+            self._digits |= (frame // np.uint64(power) % np.uint64(10) + np.uint64(_ZERO)) << np.uint64(8 * place)
+
+    def read(self, block: Bytes, start: Index, comma: Index) -> _Names | None:
+        """Return the names of the next rows; ``None``, then and for all later rows, if any is not as expected.
+
+        Args:
+            block: the file's bytes.
+            start: place at which each row begins.
+            comma: place behind each row's name.
+        """
+        text, row = words(block), 0
+        names = list[str]()
+        video, frame = np.empty(len(start), np.int32), np.empty(len(start), np.int32)
+        while row < len(start):
+            if self._read == self._frames:
+                self._name = block[start[row] : max(comma[row] - _TAIL, 0)].tobytes().decode(errors="replace")
+                self._read, self._frames = 0, self._left.pop(self._name, 0)
+            part = slice(row, row + self._frames - self._read)
+            part = slice(row, min(part.stop, len(start)))
+            numbers = slice(self._read, self._read + part.stop - row)
+            if not (self._frames and self._has_names(text, start[part], comma[part], self._digits[numbers])):
+                self._left, self._read, self._frames = {}, 0, 0
+                return None
+            video[part], frame[part] = len(names), np.arange(numbers.start + 1, numbers.stop + 1)
+            names.append(self._name)
+            row, self._read = part.stop, numbers.stop
+        return _Names(tuple(names), video, frame)
+
+    def _has_names(self, text: Words, start: Index, comma: Index, digits: Words) -> bool:
+        """Return True if rows are named after the video and frames with these digits."""
+        name = f"{self._name}/".encode()
+        length = len(name) + len("00001.jpg")
+        if not (comma - start == length).all():
+            return False
+        around = name + b"\0" * len("00001") + b".jpg"
+        for at in {*range(0, length - _WORD, _WORD), length - _WORD}:
+            expected: Words | np.uint64 = np.uint64(int.from_bytes(around[at : at + _WORD], "little"))
+            before = len(name) - at  # characters of this word before the digits
+            if before < _WORD:
+                expected |= digits << np.uint64(8 * before) if before >= 0 else digits >> np.uint64(-8 * before)
+            if not (text[start + at] == expected).all():
+                return False
+        return True
 
 
 def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows, str | None] | None:
@@ -188,7 +332,7 @@ def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows,
         names = _cut_names(data, at, value.count(b",") + 1, 0)
     if names is None:
         return None
-    rows = Rows(names.videos, names.video, names.frame, np.empty(0, np.int64))
+    rows = Rows(**vars(names.names), values=np.empty(0, np.int64))
     return rows, value.decode(errors="replace") if same else None
 
 
@@ -263,11 +407,16 @@ def _cut_names(data: bytes, at: int, width: int, after_name: int) -> _Cut | None
         marks += at
         end, comma = marks[:, -1], np.ascontiguousarray(marks[:, 0])
     start = np.concatenate([[at], end[:-1] + 1])
+    names = _names_before(block, start, comma)
+    return None if names is None else _Cut(block, comma, marks, names)
+
+
+def _names_before(block: Bytes, start: Index, comma: Index) -> _Names | None:
+    """Return the names between places and the commas behind them; ``None`` for other names, or without a comma."""
     length = comma - start - _TAIL
     if not (length.min() >= 1 and length.max() <= _LONGEST_NAME - _TAIL and (block[comma] == _COMMA).all()):
         return None
-    named = _read_names(block, start, length)
-    return None if named is None else _Cut(block, comma, marks, *named)
+    return _read_names(block, start, length)
 
 
 def _marks(rows: Bytes, width: int) -> Index | None:
@@ -287,10 +436,8 @@ _SLASH_PLACE, _EXTENSION = np.uint64(0xFF), np.uint64(int.from_bytes(b".jpg", "l
 _FIVE_DIGITS, _THREE_NOUGHTS = np.uint64(24), np.uint64(int.from_bytes(b"000", "little"))
 
 
-def _read_names(
-    block: Bytes, start: Index, length: Index
-) -> tuple[tuple[str, ...], npt.NDArray[np.int32], npt.NDArray[np.int32]] | None:
-    """Return videos, and video and frame of each row, as in :class:`Rows`; ``None`` for other names.
+def _read_names(block: Bytes, start: Index, length: Index) -> _Names | None:
+    """Return videos, and video and frame of each row; ``None`` for other names.
 
     Args:
         block: the rows, and bytes behind them.
@@ -321,9 +468,13 @@ def _read_names(
         videos = tuple(name.decode() for name in places)
     except UnicodeDecodeError:
         return None
-    if any(mark in name for name in videos for mark in '\0\r\n,"') or not all(map(str.isprintable, videos)):
+    if not all(map(_is_name, videos)):
         return None
-    return videos, video, frame
+    return _Names(videos, video, frame)
+
+
+def _is_name(video: str) -> bool:
+    return video.isprintable() and not any(mark in video for mark in '\0\r\n,"')
 
 
 def _name(block: Bytes, start: int, length: int) -> bytes:

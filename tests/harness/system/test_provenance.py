@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib import metadata
 
 import pytest
 
@@ -113,3 +114,16 @@ def test_the_digest_of_sources_changes_with_any_of_them(tmp_path, monkeypatch):
     source_digest.cache_clear()
     digests.add(source_digest("made_up_package"))
     assert len(digests) == 3
+
+
+def test_versions_are_those_of_the_installed_packages():
+    packages = provenance("cpu", 1)["packages"]
+    assert "numpy" in packages
+    assert packages == {name: metadata.version(name) for name in packages}
+
+
+def test_git_is_asked_once_while_other_work_is_done(checkout):
+    with module.asking_git() as git:
+        commit = checkout("rev-parse", "HEAD")
+        assert git() == {"commit": commit, "dirty": False, "origin": ""}
+    assert provenance("", 0, git=git)["git"] is git()
