@@ -156,7 +156,9 @@ def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
 def _data_text(runs: pd.DataFrame) -> str:
     """Return the size of the data of runs without a score, such as ``70 videos, 280,532 frames``, for each version."""
     versions = runs.drop_duplicates(["videos", "frames"]) if len(runs) else runs
-    return "; or ".join(f"{videos:,} videos, {frames:,} frames" for videos, frames in _pairs(versions))
+    return "; or ".join(
+        f"{counted(videos, 'video')}, {counted(frames, 'frame')}" for videos, frames in _pairs(versions)
+    )
 
 
 def _pairs(versions: pd.DataFrame) -> list[tuple[int, int]]:
