@@ -174,7 +174,7 @@ def header(rate: int, channels: int = 1, bits: int = 16, data: bytes = bytes(64)
         (0, 1, 16, "1 channel, 0 Hz", "1,000 to 768,000"),
         (767_999, 1, 16, "1 channel, 767999 Hz", "a multiple of 100 above 192,000"),
         (16_000, 65, 8, "65 channels, 16000 Hz", "1 to 64"),
-        (16_000, 65_535, 8, "65535 channels, 16000 Hz", "1 to 64"),
+        (16_000, 65_535, 8, "65,535 channels, 16000 Hz", "1 to 64"),
     ],
 )
 def test_sound_whose_header_claims_too_much_is_refused(tmp_path, rate, channels, bits, found, expected):

@@ -16,6 +16,7 @@ from harness.datasets.dvd import open_dvd
 from harness.datasets.images import placeholders
 from harness.datasets.images.numbered import list_images
 from harness.errors import DataError
+from harness.system.counts import counted
 from harness.system.images import opencv
 from harness.tasks import EXPR, VA
 
@@ -114,7 +115,7 @@ def test_images_one_folder_deeper_are_read_and_said(tree):
     assert [len(video.images) for video in data.videos("train")] == [2, 2]
     (note,) = data.notes
     assert note == (
-        f"a: took the images in {tree.root}/cropped/a/faces, one folder deeper than usual; likewise for 1 more videos"
+        f"a: took the images in {tree.root}/cropped/a/faces, one folder deeper than usual; likewise for 1 more video"
     )
     assert data.strangers == ()
 
@@ -191,7 +192,7 @@ def test_images_whose_names_tell_no_frame_are_refused(tmp_path, names):
     for name in names:
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(
-        DataError, match=rf"don't tell their frames.*found {len(names)} files such as {sorted(names)[0]}"
+        DataError, match=rf"don't tell their frames.*found {counted(len(names), 'file')} such as {sorted(names)[0]}"
     ):
         list_images(tmp_path)
 

@@ -56,7 +56,7 @@ def test_openface_table_with_two_faces_gives_the_surer_one(tmp_path, folder):
     own = split.of(Video("a", N))
     assert own.frames.tolist() == list(range(1, N + 1))
     assert own.values[1, 2] == 9.5
-    assert "of 1 further faces none was taken" in split.notes[0]
+    assert "of 1 further face none was taken" in split.notes[0]
 
 
 def test_libreface_table_counts_frames_from_zero(tmp_path, folder):
