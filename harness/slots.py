@@ -18,6 +18,7 @@ import msgspec
 from harness.errors import SubmissionError, UnknownNameError, UsageError, problem
 from harness.files.archives.fingerprint import Fingerprint, fingerprint
 from harness.records.document import Document, now
+from harness.system.counts import counted, verb_for
 from harness.system.locks import exclusive
 from harness.tasks import OTHER_TASKS, TASKS
 
@@ -296,7 +297,10 @@ def objections(sent: Sequence[Sent], mark: Fingerprint, task: str, edition: int,
         reasons.append(f"edition {edition} has no {task}: the editions that had it are {had}")
     used = len(of_slot(sent, task, edition))
     if used >= slots:
-        reasons.append(f"all {slots} slots of {task}, edition {edition}, are used; this would be number {used + 1}")
+        reasons.append(
+            f"all {counted(slots, 'slot')} of {task}, edition {edition}, {verb_for(slots, 'are')} used; "
+            f"this would be number {used + 1}"
+        )
     for entry in sent:
         if mark.sha256 == entry.sha256 or mark.content == entry.content:
             same = "the very same file" if mark.sha256 == entry.sha256 else "the same content"

@@ -17,6 +17,7 @@ from harness.records.options import FRAMES_LEFT_OUT, RANDOM_WEIGHTS
 from harness.records.run import FINAL, ON_BOTH
 from harness.records.scores import SCORES_FILE
 from harness.system.atomic import write_text
+from harness.system.counts import counted
 from harness.system.provenance import sha256_of
 from harness.tasks import Task
 from solutions.postprocess.plan import PostProcess
@@ -104,7 +105,8 @@ class BlendSolution:
                 raise DataError(
                     "not scores of this data set's videos",
                     where=part.folders[split] / SCORES_FILE,
-                    found=f"{len(scores)} videos" + (f"; {wrong[0]} is missing or of another length" if wrong else ""),
+                    found=counted(len(scores), "video")
+                    + (f"; {wrong[0]} is missing or of another length" if wrong else ""),
                     expected=f"{len(videos)} {split} videos of {data.name}",
                     do="Blend runs on the same data",
                 )

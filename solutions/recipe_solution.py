@@ -20,6 +20,7 @@ from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import Settings, load_settings
 from harness.system.atomic import write_text
 from harness.system.checksums import damaged_files, write_checksums
+from harness.system.counts import counted
 from solutions.cache.features import FeatureSource
 from solutions.clips.settings import ClipStream
 from solutions.encoders.affectnet import probabilities
@@ -64,7 +65,7 @@ def with_val_in_train(data: Dataset) -> Dataset:
     check_disjoint(data.root, {"train": train, "val": val})
     if all(video.labels is None for video in val):
         what, do = "training on train and val needs labels of val", f"See abaw data check {data.root}"
-        raise DataError(what, where=data.root, found=f"none for its {len(val)} videos", do=do)
+        raise DataError(what, where=data.root, found=f"none for its {counted(len(val), 'video')}", do=do)
     return replace(data, splits={**data.splits, "train": [*train, *val]})
 
 

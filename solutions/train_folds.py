@@ -15,6 +15,7 @@ import numpy.typing as npt
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import SolutionError
 from harness.metrics.folds import assign_folds
+from harness.system.counts import counted
 from solutions.cache.features import FeatureSource
 from solutions.heads.settings import MlpSettings, Select
 from solutions.postprocess.plan import Constants, PostProcess
@@ -47,7 +48,7 @@ def constants_on_train(
     fold = assign_folds(groups, rows)
     if fold.max(initial=0) == 0:
         what, do = "constants can't be chosen on the training videos of one person", "Give the constants in the recipe"
-        raise SolutionError(what, where=data.root, found=f"{len(set(groups))} groups", do=do)
+        raise SolutionError(what, where=data.root, found=counted(len(set(groups)), "group"), do=do)
     scores: list[list[Sequence[Any]]] = [[] for _ in streams]
     videos = []
     for k in range(int(fold.max()) + 1):

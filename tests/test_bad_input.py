@@ -125,7 +125,7 @@ def test_submit_repeats_doubts_in_its_last_lines(abaw: Abaw, drawn: Path, tmp_pa
     shutil.rmtree(drawn / "cropped" / first)
     done = abaw("submit", SOLUTION, "--data", drawn)
     assert done.returncode == 0, done.stderr
-    assert f"warning: 1 of 2 test videos have no crop at all: {first}" in done.stderr.splitlines()
+    assert f"warning: 1 of 2 test videos has no crop at all: {first}" in done.stderr.splitlines()
     command = done.stdout.partition("note it with: abaw ")[2].rpartition(")")[0]
     noted = abaw(*shlex.split(command))
     assert noted.returncode == 0, noted.stderr

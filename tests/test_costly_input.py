@@ -168,13 +168,13 @@ def header(rate: int, channels: int = 1, bits: int = 16, data: bytes = bytes(64)
 @pytest.mark.parametrize(
     ("rate", "channels", "bits", "found", "expected"),
     [
-        (4_294_967_295, 1, 16, "1 channels, 4294967295 Hz", "1,000 to 768,000"),
-        (768_100, 1, 16, "1 channels, 768100 Hz", "1,000 to 768,000"),
-        (999, 1, 16, "1 channels, 999 Hz", "1,000 to 768,000"),
-        (0, 1, 16, "1 channels, 0 Hz", "1,000 to 768,000"),
-        (767_999, 1, 16, "1 channels, 767999 Hz", "a multiple of 100 above 192,000"),
+        (4_294_967_295, 1, 16, "1 channel, 4294967295 Hz", "1,000 to 768,000"),
+        (768_100, 1, 16, "1 channel, 768100 Hz", "1,000 to 768,000"),
+        (999, 1, 16, "1 channel, 999 Hz", "1,000 to 768,000"),
+        (0, 1, 16, "1 channel, 0 Hz", "1,000 to 768,000"),
+        (767_999, 1, 16, "1 channel, 767999 Hz", "a multiple of 100 above 192,000"),
         (16_000, 65, 8, "65 channels, 16000 Hz", "1 to 64"),
-        (16_000, 65_535, 8, "65535 channels, 16000 Hz", "1 to 64"),
+        (16_000, 65_535, 8, "65,535 channels, 16000 Hz", "1 to 64"),
     ],
 )
 def test_sound_whose_header_claims_too_much_is_refused(tmp_path, rate, channels, bits, found, expected):
@@ -233,7 +233,7 @@ def test_data_check_names_sound_whose_header_makes_no_sense(tmp_path):
     assert len(problems) == 2
     low, high = RATES
     assert problems[0].startswith(f"{folder / 'a.wav'}: this audio file can't be read, or holds no audio")
-    assert ": the header of the audio file makes no sense; found 1 channels, 2000000000 Hz" in problems[0]
+    assert ": the header of the audio file makes no sense; found 1 channel, 2000000000 Hz" in problems[0]
     assert problems[1].startswith(f"{folder / 'b.wav'}: this audio file can't be read, or holds no audio")
     assert f"expected {low:,} to {high:,}. Make it from the video" in problems[0]
 

@@ -31,7 +31,7 @@ from harness.records.options import OF_DATA, OF_RUN, flags_of
 from harness.records.run import ON_BOTH, TRAIN
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
 from harness.store.store import Replicates, Store, TableRows
-from harness.system.counts import counted
+from harness.system.counts import counted, verb_for
 from harness.tasks import Task
 
 
@@ -179,7 +179,10 @@ def _slots_left(sent: Sequence[Sent], task: Task, edition: int, slots: int) -> i
     used = len(of_slot(sent, task.name, edition))
     if used >= slots:
         do = f"If the edition gives more: --slots {used + 1}; for another edition: --edition"
-        raise UsageError(f"all {slots} slots of {task.name}, edition {edition}, are used", do=do)
+        raise UsageError(
+            f"all {counted(slots, 'slot')} of {task.name}, edition {edition}, {verb_for(slots, 'are')} used",
+            do=do,
+        )
     return slots - used
 
 
@@ -425,7 +428,8 @@ def _pool_notes(pool: Sequence[_Known], n_setups: int, left: int, n_alike: int) 
     notes = []
     if n < left:
         notes.append(
-            f"{counted(n, 'submission')} can differ, for {left} slots: more solutions, or blends, would fill them."
+            f"{counted(n, 'submission')} can differ, for {counted(left, 'slot')}: "
+            "more solutions, or blends, would fill them."
         )
     if n_alike:
         notes.append(f"Left out: {counted(n_alike, 'solution')} that on val answer as another one does, to the bit.")

@@ -186,5 +186,6 @@ def _print_heads(comparison: Comparison, a: Sequence[RunRecord], b: Sequence[Run
     console.print(comparison.verdict, style="bold")
     difference = interval_text(head.difference, head.low, head.high, sign="+")
     p = "" if comparison.p_value is None else f", p = {comparison.p_value:.4f}, paired over {comparison.unit}s"
-    answer = f"{score_title(head.metric, head.target)}, A - B {difference}{p}, {comparison.replicates:,} replicates\n"
+    replicates = counted(comparison.replicates, "replicate")
+    answer = f"{score_title(head.metric, head.target)}, A - B {difference}{p}, {replicates}\n"
     console.print(answer)

@@ -10,7 +10,7 @@ import click
 
 from harness.cli.options import data_options, json_option, open_given, print_json, work_options
 from harness.settings import load_settings
-from harness.system.counts import with_seed
+from harness.system.counts import counted, with_seed
 from harness.system.slow_imports import announced_imports
 from harness.system.terminal import shown_notes
 
@@ -76,7 +76,10 @@ def _print(title: str, result: CrossValidated) -> None:
 
     console, card = Terminal(soft_wrap=True), result.card
     folds = max(result.fold.values()) + 1
-    console.print(f"{title}: {folds}-fold cross-validation, {len(card.videos)} videos, {card.n_frames:,} frames")
+    console.print(
+        f"{title}: {folds}-fold cross-validation, {counted(len(card.videos), 'video')}, "
+        f"{counted(card.n_frames, 'frame')}"
+    )
     for score in card.scores:
         text = interval_text(score.value, score.low, score.high)
         console.print(f"{score_title(score.metric, score.target):24s}{text}")

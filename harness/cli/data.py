@@ -14,6 +14,7 @@ from harness.cli.options import json_option, print_json
 from harness.errors import UsageError
 from harness.settings import load_settings
 from harness.system.console import Terminal
+from harness.system.counts import counted, verb_for
 from harness.system.progress import progress
 from harness.system.terminal import one_line, shown_notes
 from harness.tasks import SPLITS
@@ -103,7 +104,7 @@ def _print(report: DataReport) -> None:
         console.print(f"note: {note}", soft_wrap=True)
     for message in report.problems:
         console.print(f"problem: {message}", soft_wrap=True, style="red")
-    console.print("\nno problems" if not report.problems else f"\n{len(report.problems)} problems")
+    console.print("\nno problems" if not report.problems else f"\n{counted(len(report.problems), 'problem')}")
 
 
 @data.command()
@@ -175,11 +176,13 @@ def _print_alignment(report: AlignmentReport, plot: Path | None) -> None:
     if plot is not None:
         console.print(f"chart: {plot}", soft_wrap=True)
     problems = sum(video.has_problem for video in misfitting)
+    n_notes = len(misfitting) - problems
     decoded = [video for video in report.videos if video.frames]
     fitting = sum(not video.misfits for video in decoded)
     console.print(
-        f"\n{len(report.videos):,} videos, {len(decoded):,} decoded: {fitting:,} fit, "
-        f"{len(misfitting) - problems:,} have notes, {problems:,} have problems"
+        f"\n{counted(len(report.videos), 'video')}, {len(decoded):,} decoded: {fitting:,} fit, "
+        f"{n_notes:,} {verb_for(n_notes, 'have')} notes, "
+        f"{problems:,} {verb_for(problems, 'have')} problems"
     )
 
 
@@ -222,7 +225,7 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path
     settings = load_settings(workers=workers, cache=cache)
     jobs = films_to_decode(root, splits)
     done = []
-    with progress(f"decoding {len(jobs)} films", len(jobs), "films") as advance:
+    with progress(f"decoding {counted(len(jobs), 'film')}", len(jobs), "films") as advance:
         for decoded in decode_films(jobs, workers=settings.workers, cache=settings.cache):
             done.append(decoded)
             advance(1)
@@ -235,7 +238,10 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path
             decoded_videos = [d for d in done if d.split == split and d.frames]
             new = [d.frames for d in decoded_videos if not d.reused]
             n_reused = len(decoded_videos) - len(new)
-            click.echo(f"{split}: {sum(new):,} frames of {len(new)} films written; {n_reused} films were done")
+            click.echo(
+                f"{split}: {counted(sum(new), 'frame')} of {counted(len(new), 'film')} written; "
+                f"{counted(n_reused, 'film', 'were')} done"
+            )
         for text in shown_notes(d.note for d in done if d.note):
             click.echo(f"note: {text}", err=True)
         for text in problems:
@@ -282,6 +288,6 @@ def synth(out: Path, layout: str, edition: str | None, seed: int, videos: int, f
     options = {"edition": int(edition)} if edition is not None else {}
     val, test = max(2, round(0.3 * videos)), max(2, round(0.2 * videos))
     split = {"train": videos - val - test, "val": val, "test": test}
-    with progress(f"drawing {videos} videos", videos, "videos") as advance:
+    with progress(f"drawing {counted(videos, 'video')}", videos, "videos") as advance:
         write(out, seed=seed, videos=split, frames=frames, progress=lambda name, done, total: advance(1), **options)
-    click.echo(f"{out}: {videos} videos. See what is there: abaw data check {out}")
+    click.echo(f"{out}: {counted(videos, 'video')}. See what is there: abaw data check {out}")

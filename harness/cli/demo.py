@@ -14,6 +14,7 @@ import click
 
 from harness.settings import load_settings
 from harness.system.console import Terminal
+from harness.system.counts import counted
 from harness.system.progress import progress
 from harness.tables.text import print_tables
 from harness.tasks import TASKS, VD, Task
@@ -89,7 +90,7 @@ def demo(keep: Path | None, seed: int, tasks: tuple[str, ...]) -> None:
         if kind in kinds and not (home / kind).exists():
             videos = VIDEOS[kind]
             total = sum(videos.values())
-            with progress(f"drawing {total} videos", total, "videos") as advance:
+            with progress(f"drawing {counted(total, 'video')}", total, "videos") as advance:
                 draw(home / kind, seed=seed, videos=videos, frames=FRAMES[kind], progress=lambda *_: advance(1))
     settings = load_settings(out=home / "submissions", store=home / "results.duckdb", cache=home / "cache")
     opened: dict[str, Dataset] = {}

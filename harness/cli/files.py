@@ -198,7 +198,7 @@ def repair(
         for change, n in done.changes.items():
             click.echo(f"{n:>9,}  {change}")
         nothing = "; nothing that is wrong could be mended" if done.remaining else "; nothing had to be mended"
-        click.echo(f"{out}: {done.rows:,} rows" + ("" if done.changes else nothing))
+        click.echo(f"{out}: {counted(done.rows, 'row')}" + ("" if done.changes else nothing))
         for text in done.remaining:
             click.echo(f"{out}: still NOT valid, {text}")
     if done.remaining:

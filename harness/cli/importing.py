@@ -11,7 +11,7 @@ import click
 from harness.cli.options import json_option, out_options, print_json
 from harness.files.archives.names import SHOWN
 from harness.settings import load_settings
-from harness.system.counts import first_of
+from harness.system.counts import counted, first_of
 
 if TYPE_CHECKING:
     from harness.importing.merge import Outcome
@@ -97,7 +97,7 @@ def _sum(outcomes: list[Outcome], words: dict[str, str]) -> str:
     runs = Counter(outcome.state for outcome in outcomes if not outcome.failure and outcome.state != "passed over")
     notes = sum(outcome.state == "new" for outcome in outcomes if outcome.failure)
     parts = [f"{runs[state]:,} {word}" for state, word in words.items() if runs[state]]
-    return ", ".join([*parts, *([f"{notes:,} notes of failed runs"] if notes else [])])
+    return ", ".join([*parts, *([f"{counted(notes, 'note')} of failed runs"] if notes else [])])
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

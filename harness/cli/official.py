@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError
 from harness.records.files import RUN_FILE
+from harness.system.counts import counted
 from harness.system.regular import is_taken
 from harness.tasks import AHV, EMI, OTHER_TASKS, TASKS
 
@@ -174,7 +175,7 @@ def _note_on_count(root: Path, task: str, n_videos: int) -> list[str]:
     official = TEST_VIDEOS.get(task, n_videos)
     if n_videos == official or is_taken(root / MARKER):
         return []
-    return [f"the list has {n_videos:,} videos, the official test set of {task} {official:,}: is it whole?"]
+    return [f"the list has {counted(n_videos, 'video')}, the official test set of {task} {official:,}: is it whole?"]
 
 
 def names_of(submission: Submission) -> set[str]:

@@ -15,7 +15,7 @@ from harness.records.options import RANDOM_WEIGHTS
 from harness.records.run import RUN_FILE, RunRecord, splits_in
 from harness.runs.finished import MODEL_FOLDER
 from harness.system.console import Terminal
-from harness.system.counts import with_seed
+from harness.system.counts import counted, with_seed
 from harness.system.terminal import one_line, shown_notes
 from harness.tables.text import print_tables
 
@@ -60,7 +60,7 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: 
     for note in notes[:_NOTES]:
         console.print(f"note: {one_line(note)}")
     if len(notes) > _NOTES:
-        console.print(f"note: and {len(notes) - _NOTES:,} more notes, in {one_line(folder / RUN_FILE)}")
+        console.print(f"note: and {counted(len(notes) - _NOTES, 'more note')}, in {one_line(folder / RUN_FILE)}")
     console.print(f"\nofficial file  {one_line(by_name['official file'])}")
     weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
     console.print(f"run            {one_line(record.run_id)}{weights}")
@@ -96,7 +96,7 @@ def print_seeds(records: Sequence[RunRecord]) -> None:
     if summary is None:
         return
     title = score_title(summary.metric)
-    console.print(f"\n{title} over {len(records)} seeds", style="bold")
+    console.print(f"\n{title} over {counted(len(records), 'seed')}", style="bold")
     for seed, value in zip(summary.seeds, summary.values, strict=True):
         console.print(f"seed {seed}: {value:.3f}")
     mean, spread = interval_text(summary.mean, summary.low, summary.high), f"± {summary.sd:.3f}"

@@ -12,7 +12,7 @@ import click
 from harness.cli.official import ExpectedRows
 from harness.datasets.dataset import Dataset
 from harness.runs.finished import Finished
-from harness.system.counts import counted
+from harness.system.counts import counted, verb_for
 from harness.system.terminal import one_line
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _doubts(report: Report, data: Dataset) -> list[str]:
         total = len(data.videos("test"))
         near = elsewhere_words(data, bare)
         texts.append(
-            f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}"
-            + (f"; {near}" if near else "")
+            f"{len(bare)} of {counted(total, 'test video')} {verb_for(len(bare), 'have')} no {data.task.noun} "
+            f"at all: {some}" + (f"; {near}" if near else "")
         )
     return texts + doubts_of_positions(data.videos("test"))

@@ -18,6 +18,7 @@ from harness.files.editions import BY_FRAME, BY_VIDEO, Evidence, common_editions
 from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import Settings, load_settings
 from harness.slots import EDITIONS, SLOTS, Ledger, edition_of, newest_edition, of_slot, task_names
+from harness.system.counts import counted
 from harness.system.terminal import shown_notes
 from harness.tasks import AH, AHV, OTHER_TASKS, TASKS, Task
 
@@ -85,8 +86,9 @@ def slots(
         entries = read_rows(None, sent, n_slots)
     table = sent_table(rows_of_view(entries, task, edition))
     if form == "text":
+        in_all = counted(n_slots, "slot")
         states = [
-            f"{name}, edition {number}: {f'{n} of {n_slots} slots left' if n > 0 else f'all {n_slots} slots are used'}"
+            f"{name}, edition {number}: {f'{n} of {in_all} left' if n > 0 else f'all {in_all} used'}"
             for (name, number), n in left.items()
         ]
         print_tables([replace(table, notes=(*states, *table.notes))], form)
@@ -177,7 +179,10 @@ def send(
         click.echo(f"note: {text}", err=True)
     for text in entry.problems:
         click.echo(f"warning: {text}", err=True)
-    click.echo(f"#{entry.number}: {file} for {entry.task}, edition {edition}; {max(left, 0)} of {n_slots} slots left")
+    click.echo(
+        f"#{entry.number}: {file} for {entry.task}, edition {edition}; "
+        f"{max(left, 0)} of {counted(n_slots, 'slot')} left"
+    )
     click.echo(f"sha256 {entry.sha256}" + (f", run {entry.run_id}" if entry.run_id else ""))
     click.echo(f"When the score is there: abaw slots result {entry.number} VALUE")
 

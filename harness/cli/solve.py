@@ -24,6 +24,7 @@ from harness.cli.options import (
 from harness.errors import UsageError
 from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import load_settings
+from harness.system.counts import counted, verb_for
 from harness.system.slow_imports import announced_imports
 from harness.system.terminal import QUIET, one_line, shown_notes
 from harness.tasks import SPLITS, task_named
@@ -73,8 +74,9 @@ def extract(
     report = extract_with(encoder, data, chosen_splits, settings)
     rate = f", {report.frames_per_second:,.0f} frames/s" if report.frames_per_second else ""
     click.echo(
-        f"{report.encoder}: {report.videos} videos; {report.frames:,} frames encoded in {report.seconds:.1f} s{rate}; "
-        f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} {data.task.noun}s"
+        f"{report.encoder}: {counted(report.videos, 'video')}; {counted(report.frames, 'frame')} encoded in "
+        f"{report.seconds:.1f} s{rate}; {report.reused:,} were in the cache; "
+        f"nothing found in {counted(report.undetected, data.task.noun)}"
     )
     for note in shown_notes((*data.notes, *report.notes)):
         click.echo(f"note: {note}", err=True)
@@ -271,12 +273,13 @@ def _make_runs(
 def _plan_line(outlooks: Sequence[Outlook]) -> str:
     """Return the plan of the runs in one line; empty where there is none."""
     due = [outlook for outlook in outlooks if not outlook.finished]
+    n_there = len(outlooks) - len(due)
     there = (
-        f"; {len(outlooks) - len(due)} of {len(outlooks)} runs are there already" if len(due) < len(outlooks) else ""
+        f"; {n_there} of {counted(len(outlooks), 'run')} {verb_for(n_there, 'are')} there already" if n_there else ""
     )
     if not due:
         return outlooks[0].line + ("" if len(outlooks) == 1 else there) if outlooks else ""
-    return due[0].line + (f"; for each of {len(due)} seeds" if due[1:] else "") + there
+    return due[0].line + (f"; for each of {counted(len(due), 'seed')}" if due[1:] else "") + there
 
 
 def _split_for(train_on: str | None) -> str:

@@ -35,6 +35,7 @@ from harness.datasets.video_files.capture import SUFFIXES
 from harness.errors import DataError, SubmissionError, problem
 from harness.files.labels.text import count_rows, read_labels
 from harness.files.template import Template, read_template, task_of_header
+from harness.system.counts import counted
 from harness.system.groups import grouped
 from harness.system.regular import read_file, read_or_refuse
 from harness.tasks import AU, EXPR, VA, Task
@@ -218,7 +219,7 @@ def open_affwild2(
     splits = {split: tuple(video(name, len(rows), rows) for name, rows in labels[split].items()) for split in labels}
     disagreements = list(length_disagreements(layout, task, splits))
     if disagreements and not ignore_lengths:
-        more = f" (and {len(disagreements) - 1} more videos)" if len(disagreements) > 1 else ""
+        more = f" (and {counted(len(disagreements) - 1, 'more video')})" if len(disagreements) > 1 else ""
         raise DataError(disagreements[0] + more)
     notes += disagreements
     splits["test"] = tuple(video(name, n) for name, n in rows.n_frames.items()) if rows else ()
@@ -276,17 +277,20 @@ def _choose_annotations(layout: Layout, task: Task, chosen: Path | None, notes: 
     digests = [_digest_of_labels(folder) for _, folder in candidates]
     first, folder = candidates[0]
     if len(set(digests)) == 1:
-        notes.append(f"{len(candidates)} annotation folders for {task.name} with the same labels; took {folder}")
+        notes.append(
+            f"{counted(len(candidates), 'annotation folder')} for {task.name} with the same labels; took {folder}"
+        )
         return
     others = [edition for (edition, _), digest in zip(candidates, digests, strict=True) if digest != digests[0]]
     if first and all(0 < edition < first for edition in others):
         notes.append(
-            f"{len(candidates)} annotation folders for {task.name}; took that of edition {first}, as its name says: "
-            f"{folder}"
+            f"{counted(len(candidates), 'annotation folder')} for {task.name}; took that of edition {first}, "
+            f"as its name says: {folder}"
         )
         return
     raise DataError(
-        f"{len(candidates)} folders of {task.name} annotations with different labels; the newest can't be told",
+        f"{counted(len(candidates), 'folder')} of {task.name} annotations with different labels; "
+        "the newest can't be told",
         where=layout.root,
         found="; ".join(_with_edition(edition, path) for edition, path in candidates),
         do="Name the one to take with --annotations FOLDER",
@@ -342,7 +346,7 @@ def _chosen_crops(
     if len(folders_by_kind) > 1:
         other = next(kind for kind in folders_by_kind if kind != chosen)
         only = sorted(set(match_folders(folders_by_kind[other], names).folders) - set(matched.folders))
-        more = f", which alone has {len(only)} videos, such as {only[0]}" if only else ""
+        more = f", which alone has {counted(len(only), 'video')}, such as {only[0]}" if only else ""
         notes.append(f"crops: took {chosen}; also there: {other}{more}")
     crops = (pair for kind in set(folders_by_kind) - {chosen} for pair in folders_by_kind[kind].items())
     elsewhere = [(name, path) for name, paths in crops for path in paths]
@@ -352,11 +356,11 @@ def _chosen_crops(
 
 def _images_found(layout: Layout, names: Collection[str]) -> str:
     """Return a description of the image folders below the root."""
-    texts = [f"{len(folders)} folders of {kind}" for kind, folders in layout.images.crops.items()]
+    texts = [f"{counted(len(folders), 'folder')} of {kind}" for kind, folders in layout.images.crops.items()]
     for parent, folders in sorted(layout.images.others.items(), key=lambda pair: -len(pair[1]))[:3]:
         named = sum(name in names for name in folders)
         whose = f", {named} of them named after videos of the labels" if named else ""
-        texts.append(f"{parent} with {len(folders)} folders of images such as {folders[0]}{whose}")
+        texts.append(f"{parent} with {counted(len(folders), 'folder')} of images such as {folders[0]}{whose}")
     return "; ".join(texts) or "no crops at all"
 
 
@@ -374,7 +378,7 @@ def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequen
             yield problem(
                 "this label file is longer than its video, or the other one was cut short",
                 where=f"{longer}:{min(n, video.n_frames) + 2}:1",
-                found=f"{max(n, video.n_frames)} frames here",
+                found=f"{counted(max(n, video.n_frames), 'frame')} here",
                 expected=f"{min(n, video.n_frames)}, as in {shorter}",
                 do="Unpack the organisers' annotations again, or go on with --ignore-lengths",
             )
@@ -436,13 +440,15 @@ def _find_template(
     edition, chosen, digest = candidates[0]
     others = [other for other, _, content in candidates if content != digest]
     if others and not (edition and all(0 < other < edition for other in others)):
-        what = f"{len(candidates)} templates for {task.name} with different rows, and which is the newest can't be told"
+        several = counted(len(candidates), "template")
+        what = f"{several} for {task.name} with different rows, and which is the newest can't be told"
         listed = "; ".join(_with_edition(other, candidate) for other, candidate, _ in candidates)
         do = "Name the one to take with --template FILE"
         return None, {"test": problem(what, where=layout.root, found=listed, do=do)}
     if others:
         notes.append(
-            f"{len(candidates)} templates for {task.name}; took that of edition {edition}, as its name says: {chosen}"
+            f"{counted(len(candidates), 'template')} for {task.name}; took that of edition {edition}, "
+            f"as its name says: {chosen}"
         )
     try:
         return read_template(chosen, task), {}

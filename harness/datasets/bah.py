@@ -47,7 +47,7 @@ from harness.files.labels.ambivalence import (
 )
 from harness.files.persons import person_of_name
 from harness.files.template import Template, dense_template, read_template
-from harness.system.counts import some
+from harness.system.counts import counted, some
 from harness.system.regular import is_taken
 from harness.tasks import AH, SPLITS, Task
 
@@ -452,17 +452,19 @@ def _assumptions(layout: BahLayout, pack: BahPack, task: Task, splits: Mapping[s
     others = [other for other in layout.packs.values() if other is not pack]
     notes += [f"left out: {other.home}, whose splits are another edition's" for other in others]
     if pack.trials[1:]:
-        notes.append(f"{len(pack.trials)} templates in {pack.trials[0].parent}; took {pack.trials[0].name}")
+        notes.append(f"{counted(len(pack.trials), 'template')} in {pack.trials[0].parent}; took {pack.trials[0].name}")
     for split, videos in splits.items():
         bare = [video.name for video in videos if video.image_folder is None]
         if bare:
-            notes.append(f"{split}: {len(bare)} videos have no folder in {CROPS}, so no images: {some(bare)}")
+            notes.append(
+                f"{split}: {counted(len(bare), 'video', 'have')} no folder in {CROPS}, so no images: {some(bare)}"
+            )
         silent = [video.name for video in videos if video.transcript is None]
         if silent:
-            notes.append(f"{split}: {len(silent)} videos have no transcript: {some(silent)}")
+            notes.append(f"{split}: {counted(len(silent), 'video', 'have')} no transcript: {some(silent)}")
         empty = [video.name for video in videos if video.transcript is not None and video.transcript.is_empty]
         if empty:
-            notes.append(f"{split}: {len(empty)} videos have an empty transcript: {some(empty)}")
+            notes.append(f"{split}: {counted(len(empty), 'video', 'have')} an empty transcript: {some(empty)}")
     if not splits["test"]:
         notes.append(
             "no list of test videos: " + ("submissions/trial-0.txt" if pack.edition == 8 else "split/test.txt")

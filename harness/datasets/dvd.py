@@ -28,7 +28,7 @@ from harness.files.labels.by_frame import read_frame_labels
 from harness.files.template import Template
 from harness.files.video_names import known_as
 from harness.files.video_templates import joined, read_video_templates
-from harness.system.counts import some
+from harness.system.counts import counted, some, verb_for
 from harness.system.groups import grouped
 from harness.tasks import VD
 
@@ -224,12 +224,16 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
         if files.unknown:
             names = some([path.name for path in files.unknown])
             notes.append(
-                f"{files.folder.name}: {len(files.unknown)} files in videos/ are no films by their name: {names}"
+                f"{files.folder.name}: {counted(len(files.unknown), 'file')} in videos/ "
+                f"{'is no film by its name' if len(files.unknown) == 1 else 'are no films by their name'}: {names}"
             )
         if files.elsewhere:
             parents = ", ".join(dict.fromkeys(str(path.parent) for path in files.elsewhere))
             count = len(files.elsewhere)
-            notes.append(f"{files.folder.name}: {count} folders of images outside of frames/ are left out: {parents}")
+            notes.append(
+                f"{files.folder.name}: {counted(count, 'folder')} of images outside of frames/ "
+                f"{verb_for(count, 'are')} left out: {parents}"
+            )
         elif not files.names:
             there = ", ".join(path.name for path in [*_visible(files.folder)][:5])
             notes.append(
@@ -245,7 +249,7 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
         video.image_folder is None and video.film is not None for videos in splits.values() for video in videos
     )
     if filmed:
-        notes.append(f"{filmed} videos have no folder of frames; their pictures come out of their films")
+        notes.append(f"{counted(filmed, 'video', 'have')} no folder of frames; their pictures come out of their films")
     elsewhere: dict[str, Path] = {}
     for split, files in layout.splits.items():
         bare = {video.name for video in splits[split] if video.image_folder is None and video.film is None}
@@ -283,7 +287,7 @@ def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
         others = known_as(set(files.labels) - pictured, pictured - set(files.labels))
         if others:
             pairs = [f"{files.labels[name].name} for {video}" for name, video in sorted(others.items())]
-            _note_spelled(notes, files, "annotations", pairs)
+            _note_spelled(notes, files, "annotation", pairs)
             files.labels = {others.get(name, name): path for name, path in files.labels.items()}
         for name, path in files.labels.items():
             labels = read_frame_labels(path)
@@ -313,7 +317,7 @@ def _in_order_of(
     official = set(template.n_frames)
     others = known_as(set(files.names) - official, official - set(files.names))
     if others:
-        _note_spelled(notes, files, "videos", [f"{name} for {video}" for name, video in sorted(others.items())])
+        _note_spelled(notes, files, "video", [f"{name} for {video}" for name, video in sorted(others.items())])
         files.frames, files.films, files.labels = (
             {others.get(name, name): path for name, path in part.items()}
             for part in (files.frames, files.films, files.labels)
@@ -323,7 +327,7 @@ def _in_order_of(
         labels = known[name].labels if name in known else None
         if labels is not None and len(labels) > n:
             what = f"{name} has labels beyond the end that its template gives it"
-            raise DataError(what, where=files.labels[name], found=f"{len(labels)} frames", expected=n)
+            raise DataError(what, where=files.labels[name], found=counted(len(labels), "frame"), expected=n)
         if labels is not None:
             labels = np.concatenate([labels, np.full(n - len(labels), VD.invalid)])
         yield files.video(name, n, labels)
@@ -331,12 +335,16 @@ def _in_order_of(
 
 
 def _note_spelled(notes: list[str], files: SplitFiles, what: str, pairs: Sequence[str]) -> None:
-    notes.append(f"{files.folder.name}: {len(pairs)} {what} with names in another spelling are taken: {some(pairs)}")
+    taken = f"{counted(len(pairs), what)} with names in another spelling {verb_for(len(pairs), 'are')} taken"
+    notes.append(f"{files.folder.name}: {taken}: {some(pairs)}")
 
 
 def _note_left_out(notes: list[str], files: SplitFiles, what: str, names: set[str]) -> None:
     if names:
-        notes.append(f"{files.folder.name}: {len(names)} videos without {what} are left out: {some(sorted(names))}")
+        notes.append(
+            f"{files.folder.name}: {counted(len(names), 'video')} without {what} "
+            f"{verb_for(len(names), 'are')} left out: {some(sorted(names))}"
+        )
 
 
 def _template(layout: DvdLayout, path: Path | None, notes: list[str]) -> Template | None:
@@ -344,7 +352,7 @@ def _template(layout: DvdLayout, path: Path | None, notes: list[str]) -> Templat
         return None
     chosen = path or layout.templates[0]
     if path is None and layout.templates[1:]:
-        notes.append(f"{len(layout.templates)} folders of expected output files; took {chosen}")
+        notes.append(f"{counted(len(layout.templates), 'folder')} of expected output files; took {chosen}")
     try:
         return joined(read_video_templates(chosen, FORMATS["VD"]), chosen, FORMATS["VD"])
     except SubmissionError as error:

@@ -16,6 +16,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.datasets.transcripts import Transcript, TranscriptLine
 from harness.errors import DataError
 from harness.system.atomic import write_text
+from harness.system.counts import counted, verb_for
 from harness.system.names import inside
 from harness.system.regular import read_text
 
@@ -119,7 +120,7 @@ def _listed(sources: dict[str, int]) -> str:
     """Return sources as a line: all of a few, the first of many."""
     names = sorted(filter(None, sources))
     if len(names) > _SHOWN:
-        return f"{len(names):,} files such as {names[0]}"
+        return f"{counted(len(names), 'file')} such as {names[0]}"
     return ", ".join(names)
 
 
@@ -132,7 +133,7 @@ def no_words(video: Video, n: int, of: int) -> DataError:
         of: all videos.
     """
     return DataError(
-        f"{n:,} of {of:,} videos have no transcript",
+        f"{n:,} of {counted(of, 'video')} {verb_for(n, 'have')} no transcript",
         where=video.name,
         do="Bring one: abaw transcribe --transcripts FILE.csv (columns name, text); or make it from the audio: "
         "abaw transcribe",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError
+from harness.system.counts import counted
 from harness.system.names import require_name
 from harness.system.regular import read_or_refuse
 
@@ -171,7 +172,7 @@ def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
                 raise DataError(
                     "a row does not have the header's fields",
                     where=where,
-                    found=f"{len(row)} fields",
+                    found=counted(len(row), "field"),
                     expected=expected,
                 )
             name = require_name(row[of_name], "video", where=where)

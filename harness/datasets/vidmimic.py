@@ -35,7 +35,7 @@ from harness.errors import DataError
 from harness.files.formats import FORMATS
 from harness.files.labels.truth import read_truth
 from harness.files.template import Template, dense_template, read_template
-from harness.system.counts import some
+from harness.system.counts import counted, some, verb_for
 from harness.system.regular import is_taken
 from harness.tasks import EMI, SPLITS
 
@@ -291,16 +291,27 @@ def _assumptions(layout: VidmimicLayout, splits: Mapping[str, Sequence[Video]]) 
     for split, videos in splits.items():
         bare = [video.name for video in videos if video.image_folder is None]
         if bare:
-            notes.append(f"{split}: {len(bare)} videos have no folder in face_images, so no images: {some(bare)}")
+            notes.append(
+                f"{split}: {counted(len(bare), 'video', 'have')} no folder in face_images, so no images: {some(bare)}"
+            )
     spoken = sum(v.audio is not None and v.audio.suffix in VIDEO_SUFFIXES for v in splits["test"])
     if spoken:
-        notes.append(f"test: the audio of {spoken} videos is the one inside their video files")
+        notes.append(
+            f"test: the audio of {counted(spoken, 'video')} is the one inside "
+            f"{'its video file' if spoken == 1 else 'their video files'}"
+        )
     doubled = [*layout.labelled.doubled, *(layout.tested.doubled if layout.tested is not None else ())]
     if doubled:
         names = some([path.name for path in doubled])
-        notes.append(f"{len(doubled)} audio files are left out, as their videos have another one: {names}")
+        notes.append(
+            f"{counted(len(doubled), 'audio file', 'are')} left out, as "
+            f"{'its video has' if len(doubled) == 1 else 'their videos have'} another one: {names}"
+        )
     known = {video.name for videos in splits.values() for video in videos}
     strangers = sorted(set(layout.labelled.images) - known)
     if strangers:
-        notes.append(f"{len(strangers)} folders in face_images have no label and are left out: {some(strangers)}")
+        notes.append(
+            f"{counted(len(strangers), 'folder')} in face_images {verb_for(len(strangers), 'have')} no label and "
+            f"{verb_for(len(strangers), 'are')} left out: {some(strangers)}"
+        )
     return notes

@@ -24,6 +24,7 @@ from harness.engine.queue import Queue
 from harness.engine.worker import attempt
 from harness.errors import MissingDependencyError, SolutionError, UsageError, install_command
 from harness.settings import Settings
+from harness.system.counts import counted
 from harness.system.device import resolve_device
 
 TRIES = 3
@@ -341,7 +342,9 @@ def _check(ray: Any, settings: Settings, shared: Sequence[Path]) -> None:
     lines = [f"  {name}: {'; '.join(unlike)}" for name, unlike in answers if unlike]
     if lines:
         raise UsageError(
-            f"{len(lines)} of {len(answers)} machines of the cluster can't do this work:\n" + "\n".join(lines) + "\n"
+            f"{len(lines)} of {counted(len(answers), 'machine')} of the cluster can't do this work:\n"
+            + "\n".join(lines)
+            + "\n"
             "Each needs this very version of the package, and the same data and folders (--cache, --out) under the "
             "same paths, as on a shared disk."
         )

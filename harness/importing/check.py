@@ -23,7 +23,7 @@ from harness.records.steps import STEPS_FILE
 from harness.runs.finished import MODEL_FOLDER
 from harness.store.rows import run_rows
 from harness.system.arrays import read_array
-from harness.system.counts import first_of
+from harness.system.counts import counted, first_of
 from harness.system.provenance import sha256_of
 from harness.tasks import SPLITS, TASKS
 
@@ -132,7 +132,9 @@ def _official_problems(folder: Path, record: RunRecord) -> Iterator[str]:
         yield str(error)
         return
     if not report.valid:
-        errors = f"{report.n_errors:,} errors\n" + first_of([f"  {error}" for error in report.errors], SHOWN, "\n")
+        errors = f"{counted(report.n_errors, 'error')}\n" + first_of(
+            [f"  {error}" for error in report.errors], SHOWN, "\n"
+        )
         yield problem("the official file is not valid", where=path, found=errors)
 
 
@@ -161,8 +163,8 @@ def _array_problems(folder: Path, record: RunRecord, file: str, what: str, dtype
                 yield problem(
                     f"not {what}",
                     where=f"{path}!{member.name}",
-                    found="no array" if actual is None else f"{actual[1]} columns of {actual[0]}",
-                    expected=f"{columns} columns of {dtype}",
+                    found="no array" if actual is None else f"{counted(actual[1], 'column')} of {actual[0]}",
+                    expected=f"{counted(columns, 'column')} of {dtype}",
                 )
                 return
     except SubmissionError as error:

@@ -13,7 +13,7 @@ from harness.metrics.average_precision import Ambivalence
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_rows, score_rows
-from harness.system.counts import first_of
+from harness.system.counts import counted, first_of
 from harness.tasks import TASKS
 
 _SAME = 1e-9  # sums may be added in another order elsewhere
@@ -65,7 +65,7 @@ def _step_doubts(record: RunRecord) -> Iterator[str]:
         fits = fits and ("overridden_right" not in row or "overridden" in row)
         fits = fits and row.get("overridden_right", 0) <= row.get("overridden", 0) <= row["decisions"]
         if not fits:
-            yield f"counts of step {row['step'][:60]!r} that don't fit together, or {most:,} decisions"
+            yield f"counts of step {row['step'][:60]!r} that don't fit together, or {counted(most, 'decision')}"
 
 
 def _card(record: RunRecord, estimate: str) -> ScoreCard:
@@ -92,7 +92,10 @@ def _doubts(record: RunRecord, cards: Mapping[str, ScoreCard]) -> Iterator[str]:
         if any(not -1 <= score.value <= 1 for score in card.scores):
             yield f"the statistics of {name} give scores outside of -1 to 1"
         if card.n_frames > frames or len(card.videos) > videos:
-            actual, most = f"{card.n_frames:,} frames of {len(card.videos)} videos", f"{frames:,} of {videos}"
+            actual, most = (
+                f"{counted(card.n_frames, 'frame')} of {counted(len(card.videos), 'video')}",
+                f"{frames:,} of {videos}",
+            )
             yield f"the statistics of {name} are of more than the run; found {actual}, expected at most {most}"
 
     strangers = sorted(set(record.groups) - set(cards[HEADLINE].videos))

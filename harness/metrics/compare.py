@@ -172,7 +172,7 @@ class Comparison:
         if head.low is None:
             return f"not separable: a single {self.unit} tells nothing about others"
         if not self.separable and _smallest_p(self.n_units) >= 1 - LEVEL:
-            return f"not separable: {self.n_units} {self.unit}s are too few to tell, whatever they say"
+            return f"not separable: {counted(self.n_units, self.unit, 'are')} too few to tell, whatever they say"
         if not self.separable:
             return f"not separable on these {self.unit}s"
         return f"{'A' if head.difference > 0 else 'B'} is better by {abs(head.difference):.3f}"
@@ -227,7 +227,7 @@ def compare(a: Runs, b: Runs, *, replicates: int = REPLICATES, seed: int = SEED)
 
 
 def _name_of(runs: Sequence[ScoredRun]) -> str:
-    return runs[0].name if len(runs) == 1 else f"mean of {len(runs)} seeds, {runs[0].name} and others"
+    return runs[0].name if len(runs) == 1 else f"mean of {counted(len(runs), 'seed')}, {runs[0].name} and others"
 
 
 def _mean_scores(metric: Metric, tables: Sequence[Float], weights: Float | None = None) -> Scores:
@@ -289,7 +289,7 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
             )
     only = sorted(set(a.statistics) ^ set(b.statistics))
     if only:
-        counts = (f"{len(run.statistics)} videos" for run in (a, b))
+        counts = (counted(len(run.statistics), "video") for run in (a, b))
         some = ", ".join(map(one_line, only[:3]))
         what = f"they are on different videos, {len(only)} in one of them only, such as {some}"
         raise _not_comparable(what, a, b, *counts)
@@ -297,7 +297,7 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
     table_a, table_b = (_table(metric, run, videos) for run in (a, b))
     differ = videos_with_other_labels(metric, a.statistics, b.statistics, videos)
     if differ:
-        what = f"the labels of {len(differ)} videos differ, such as {', '.join(map(one_line, differ[:3]))}"
+        what = f"the labels of {counted(len(differ), 'video')} differ, such as {', '.join(map(one_line, differ[:3]))}"
         counts = (counted(int(metric.n_frames(table).sum()), a.task.label_noun) for table in (table_a, table_b))
         raise _not_comparable(what, a, b, *counts)
     persons_a, persons_b = ({name: run.groups[name] for name in videos if name in run.groups} for run in (a, b))

@@ -119,7 +119,10 @@ def video_statistics(
     for name, truth in labels.items():
         answer = decisions.get(name)
         if answer is None or len(answer) < len(truth):
-            raise DataError(f"video {name}: {len(truth)} labels, {0 if answer is None else len(answer)} predictions")
+            raise DataError(
+                f"video {name}: {counted(len(truth), 'label')}, "
+                f"{counted(0 if answer is None else len(answer), 'prediction')}"
+            )
     if not labels:
         return np.zeros((0, 0))
     parts, names, frames = [], list[str](), 0

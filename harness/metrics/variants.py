@@ -23,6 +23,7 @@ from harness.metrics.metric import metric_for
 from harness.metrics.moments import central
 from harness.metrics.multitask import MultiTask
 from harness.metrics.scoring import video_statistics
+from harness.system.counts import counted
 from harness.tasks import EXPR, Task
 
 Row = tuple[str, float, str]
@@ -83,7 +84,7 @@ def without_uncropped_frames(
     for name, truth in labels.items():
         mask = has_crop.get(name, np.zeros(0, bool))
         if len(mask) < len(truth):
-            mask_in_words, expected = f"{len(mask)} frames", f"{len(truth)}, as it has labels"
+            mask_in_words, expected = counted(len(mask), "frame"), f"{len(truth)}, as it has labels"
             raise DataError("can't tell which frames have a crop", where=name, found=mask_in_words, expected=expected)
         keep = mask[: len(truth)].astype(bool)
         cropped_labels[name] = truth[keep]

@@ -18,6 +18,7 @@ from harness.records.run import ON_BOTH, TRAIN, RunRecord
 from harness.records.scores import Scores, read_scores
 from harness.reference.papers import PaperRow, table_row
 from harness.settings import Settings
+from harness.system.counts import counted
 from harness.tasks import Task
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Predictions:
         extra = sorted(set(self.videos) - set(n_rows))
         if missing or extra:
             raise SolutionError(
-                f"predictions don't cover the split: {len(missing)} videos missing {missing[:3]}, "
+                f"predictions don't cover the split: {counted(len(missing), 'video')} missing {missing[:3]}, "
                 f"{len(extra)} not asked for {extra[:3]}"
             )
         for name, video in self.videos.items():
@@ -143,7 +144,9 @@ class Predictions:
     def _check_trace(self, name: str, video: VideoPrediction, n_steps: int) -> None:
         trace = video.trace
         if trace is None:
-            raise SolutionError(f"video {name}: the solution names {n_steps} steps, but gives no trace of them")
+            raise SolutionError(
+                f"video {name}: the solution names {counted(n_steps, 'step')}, but gives no trace of them"
+            )
         shape = (len(video.decisions), 1 + n_steps, *video.decisions.shape[1:])
         if trace.decisions.shape != shape or trace.decisions.dtype != np.uint8:
             actual = f"{trace.decisions.dtype} {trace.decisions.shape}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.records.document import Document, now
+from harness.system.counts import counted
 
 MARKS_FILE = "marks.json"
 _MOST_TAGS, _LONGEST = 50, 2000
@@ -36,7 +37,7 @@ class Marks:
         if len(self.tags) > _MOST_TAGS or any(len(tag) > 100 or not tag.strip() for tag in self.tags):
             raise ValueError(f"tags that can't be shown: at most {_MOST_TAGS}, each of 1 to 100 characters")
         if len(self.note) > _LONGEST:
-            raise ValueError(f"a note of {len(self.note):,} characters: at most {_LONGEST:,}")
+            raise ValueError(f"a note of {counted(len(self.note), 'character')}: at most {_LONGEST:,}")
 
     @property
     def notes(self) -> list[str]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from harness.errors import DataError
 from harness.metrics.steps import StepTrace
 from harness.records.scores import read_arrays, write_arrays
+from harness.system.counts import counted
 
 STEPS_FILE = "steps.npz"
 
@@ -59,7 +60,7 @@ def read_traces(folder: Path, n_classes: int, n_steps: int) -> dict[str, StepTra
         decisions = values[:, : 1 + n_steps]
         is_class = (decisions >= 0) & (decisions < n_classes) & (decisions == np.floor(decisions))
         if values.shape[1] != 2 * (1 + n_steps) or not is_class.all():
-            expected = f"{1 + n_steps} classes below {n_classes}, and as many probabilities"
+            expected = f"{counted(1 + n_steps, 'class')} below {n_classes}, and as many probabilities"
             where, do = f"{folder / STEPS_FILE}!{video}.npy", "Make the run again with --fresh"
             raise DataError("not the steps of this run", where=where, expected=expected, do=do)
     return {

@@ -21,7 +21,7 @@ from harness.runs.finished import Finished, seconds_beside_encoding
 from harness.runs.runner import find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.store.store import Store
-from harness.system.counts import with_seed
+from harness.system.counts import counted, with_seed
 from harness.system.device import resolve_device
 from harness.system.job import Job as WholeJob
 from harness.system.job import Step, current_job, hidden_jobs, whole_job
@@ -196,10 +196,12 @@ def raise_failed(runs: Sequence[Ran]) -> None:
         reasons.setdefault(_words(error), []).append(with_seed(job.entry.name, job.seed))
     text = "\n".join(f"{'; '.join(who)}: {reason}" for reason, who in reasons.items())
     waiting = all(isinstance(error, MissingDependencyError) for _, error in failed)
-    what = "wait for weights or packages that are not here" if waiting else "failed"
+    what = (
+        f"{'waits' if len(failed) == 1 else 'wait'} for weights or packages that are not here" if waiting else "failed"
+    )
     raise SolutionError(
-        f"{len(failed)} of {len(runs)} runs {what}; the others are kept, and the same command does only what is "
-        f"missing:\n{text}"
+        f"{len(failed)} of {counted(len(runs), 'run')} {what}; the others are kept, and the same command does only "
+        f"what is missing:\n{text}"
     ) from failed[0][1]
 
 
@@ -277,7 +279,7 @@ def _by_workers(
         share = WorkerShare(_cores_of([task.job.entry for task in tasks]), gpu=True)
         quiet = settings.engine == "local"
         runner = _Runner(data, split, engine.inside(settings, share), fresh, options, quiet)
-        with progress(f"{len(tasks)} runs", len(tasks), "runs") as advance:
+        with progress(counted(len(tasks), "run"), len(tasks), "runs") as advance:
             for done in engine.map(runner, tasks, share=share, claims=lambda task: task.trains):
                 tell(done.item.number, ItemResult(done.item.job, done.value, done.error))
                 advance(1)

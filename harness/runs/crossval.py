@@ -21,6 +21,7 @@ from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
 from harness.plugins.interface import Predictions, Preparing, SolutionEntry
 from harness.settings import Settings
+from harness.system.counts import counted
 from harness.system.device import resolve_device
 
 LABELLED = ("train", "val")
@@ -100,7 +101,7 @@ def cross_validate(
     fold = assign_folds([video.group for video in videos], [video.n_rows for video in videos], folds)
     n_folds = int(fold.max()) + 1
     if n_folds < 2:
-        raise DataError("too few recordings to leave one out", where=data.root, found=f"{len(videos)} videos")
+        raise DataError("too few recordings to leave one out", where=data.root, found=counted(len(videos), "video"))
     parts = [
         replace(data, splits={"train": _members(videos, fold != k), "val": _members(videos, fold == k)}, template=None)
         for k in range(n_folds)

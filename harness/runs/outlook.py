@@ -130,8 +130,8 @@ def stock_text(stock: Stock) -> str:
     if stock.frames is None or stock.missing is None:
         return f"{stock.encoder}, not counted"
     if not stock.missing:
-        return f"{stock.encoder}, all {stock.frames:,} frames cached"
-    return f"{stock.encoder}, {stock.frames - stock.missing:,} of {stock.frames:,} frames cached"
+        return f"{stock.encoder}, all {counted(stock.frames, 'frame')} cached"
+    return f"{stock.encoder}, {stock.frames - stock.missing:,} of {counted(stock.frames, 'frame')} cached"
 
 
 def outlook_of(

@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_OF_ONE = {"are": "is", "do": "does", "have": "has", "were": "was"}
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 video`` or ``1,234 videos``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+def counted(number: int, noun: str, verb: str = "") -> str:
+    """Return ``1 video`` or ``1,234 videos``, with a verb ``1 video has`` or ``1,234 videos have``.
+
+    Args:
+        number: number of things.
+        noun: name of one thing.
+        verb: verb of several things, such as ``have``.
+
+    >>> counted(1, "video", "have"), counted(2, "class"), counted(1, "row", "lack")
+    ('1 video has', '2 classes', '1 row lacks')
+    """
+    things = noun if number == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {things}" + (f" {verb_for(number, verb)}" if verb else "")
+
+
+def verb_for(number: int, verb: str) -> str:
+    """Return the verb of several things in the form for this number of things.
+
+    >>> verb_for(1, "have"), verb_for(0, "have"), verb_for(1, "lack")
+    ('has', 'have', 'lacks')
+    """
+    return _OF_ONE.get(verb, f"{verb}s") if number == 1 else verb
 
 
 def with_seed(text: str, seed: int | None) -> str:

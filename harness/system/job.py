@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from harness.system.counts import duration
+from harness.system.counts import counted, duration
 
 _ENOUGH = 0.5  # seconds of work before its rate is believed
 
@@ -153,7 +153,7 @@ class Job:
     def line(self) -> str:
         """One line: the step, of how many, and the time that is left."""
         if self._at < 0:
-            return f"{len(self.steps)} steps"
+            return counted(len(self.steps), "step")
         step = self.steps[self._at]
         seconds, whole = self.left()
         time_left = f", {'about' if whole else 'at least'} {duration(seconds)} left" if seconds >= 1 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -71,6 +72,12 @@ def _rate(speed: float, unit: str = "") -> str:
     return f"{speed:,.0f}{unit}/s" if speed >= 1 else f"{speed * 60:.1f}{unit}/min"
 
 
+def _amount(number: int, units: str) -> str:
+    """Return a number with its units, which are named in plural: ``1 frame``, ``2 seconds of audio``."""
+    named = re.sub(r"s\b", "", units, count=1) if number == 1 else units
+    return f"{number:,} {named}"
+
+
 @contextlib.contextmanager
 def progress(title: str, total: int, unit: str, *, step: str = "") -> Iterator[Callable[[int], None]]:
     """Show progress while the block runs, beside that of the whole job where one is under way.
@@ -122,8 +129,9 @@ def _shown(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]
             last, rate = now, done / (now - start)
             left = f", {(total - done) / rate:,.0f} s left" if rate else ""
             whole = f"; {job.line}" if (job := current_job()) else ""
-            console().print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}{whole}", soft_wrap=True)
+            amount = f"{done:,}/{_amount(total, unit)}"
+            console().print(f"{title}: {amount}, {_rate(rate)}{left}{whole}", soft_wrap=True)
 
     yield advance
     took = time.monotonic() - start
-    console().print(f"{title}: {done:,} {unit} in {took:.1f} s")
+    console().print(f"{title}: {_amount(done, unit)} in {took:.1f} s")

@@ -155,7 +155,7 @@ def _section(board: Board, runs: TableRows) -> dict[str, Any]:
 def _data_text(runs: TableRows) -> str:
     """Return the size of the data of runs without a score, such as ``70 videos, 280,532 frames``, for each version."""
     versions = dict.fromkeys((row["videos"], row["frames"]) for row in runs)
-    return "; or ".join(f"{videos:,} videos, {frames:,} frames" for videos, frames in versions)
+    return "; or ".join(f"{counted(videos, 'video')}, {counted(frames, 'frame')}" for videos, frames in versions)
 
 
 def _short_hash(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.errors import UnknownNameError, UsageError
 from harness.records.document import Document, now
+from harness.system.counts import counted
 from harness.system.locks import exclusive
 from harness.tables.table import one_line
 
@@ -105,7 +106,7 @@ class SavedViews:
         def change(views: dict[str, SavedView]) -> None:
             if view.name not in views and len(views) >= MOST_VIEWS:
                 do = "Delete one that is no longer needed"
-                raise UsageError("no more views can be saved", found=f"{len(views)} views", do=do)
+                raise UsageError("no more views can be saved", found=counted(len(views), "view"), do=do)
             views[view.name] = view
 
         self._change(change)

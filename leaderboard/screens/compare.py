@@ -23,7 +23,7 @@ from harness.metrics.compare import Comparison
 from harness.metrics.compare import compare as compare_runs
 from harness.metrics.titles import interval_text, score_title
 from harness.records.run import CONSTANT, TUNED_ON_ALL
-from harness.system.counts import with_seed
+from harness.system.counts import counted, with_seed
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.differences import difference_chart
@@ -103,7 +103,7 @@ def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
     (st.success if comparison.separable else st.info)(f"**{comparison.verdict[0].upper()}{comparison.verdict[1:]}.**")
     text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
     if comparison.p_value is not None:
-        size = f"{comparison.n_units} {comparison.unit}s, {comparison.replicates:,} replicates"
+        size = f"{counted(comparison.n_units, comparison.unit)}, {counted(comparison.replicates, 'replicate')}"
         text += f", p = {comparison.p_value:.4f}, paired over {size}"
     st.text(text, help=f"{words.PAIRED} {words.P_VALUE}")
     _show_settings(a, b)

@@ -15,7 +15,7 @@ from harness.board.tables.compare import several_table
 from harness.errors import AbawError
 from harness.metrics.several import SeveralComparisons, compare_several, numbers_of
 from harness.metrics.titles import score_title
-from harness.system.counts import with_seed
+from harness.system.counts import counted, with_seed
 from leaderboard import words
 from leaderboard.charts.differences import forest_chart
 from leaderboard.screens import grid, phone
@@ -50,7 +50,7 @@ def show_several(contents: Contents, base: str) -> None:
         st.info("Choose runs to compare with the baseline.")
         return
     if len(chosen) > _MOST:
-        st.warning(f"**The first {_MOST} of {len(chosen)} runs are compared.** Take some out of the list.")
+        st.warning(f"**The first {_MOST} of {counted(len(chosen), 'run')} are compared.** Take some out of the list.")
         chosen = chosen[:_MOST]
     of_seeds = tuple(choose_means(contents, (base, *chosen)).items())
     try:

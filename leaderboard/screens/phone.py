@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from harness.system.counts import counted
+
 KEY = "phone-list"
 """Prefix of the keys of these lists, by which the app's style shows them only on narrow screens."""
 MOST_ROWS = 25
@@ -56,7 +58,7 @@ def show_list(name: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], n
     with st.container(key=f"{KEY}-{name}"):
         st.html(f'<table class="phone-list"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
         rest = of - len(shown)
-        st.caption(f"{rest} more rows, and all columns:" if rest > 0 else "All columns:")
+        st.caption(f"{counted(rest, 'more row')}, and all columns:" if rest > 0 else "All columns:")
 
 
 def number(value: float | None, digits: int = 3) -> str:

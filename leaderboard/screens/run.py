@@ -26,7 +26,7 @@ from harness.records.run import (
     RunRecord,
     frames_without,
 )
-from harness.system.counts import with_seed
+from harness.system.counts import counted, with_seed
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.screens.links import link
@@ -182,7 +182,7 @@ def _show_head(record: RunRecord) -> None:
         record.name,
         "" if record.seed is None else f"seed {record.seed}",
         f"{record.task} {record.split}",
-        f"{data.get('name')}: {data.get('videos', 0):,} videos, {data.get('frames', 0):,} frames",
+        f"{data.get('name')}: {counted(data.get('videos', 0), 'video')}, {counted(data.get('frames', 0), 'frame')}",
         f"labels {labels_name(data)}" if record.score() else "",
         "" if bare is None else f"{bare:,} without a {noun}",
     ]
@@ -261,7 +261,8 @@ def _show_score(contents: Contents, record: RunRecord) -> None:
     seeds = siblings(contents.runs, record.run_id)["value"].dropna().astype(float)
     if len(seeds) > 1:
         st.text(
-            f"One of {len(seeds)} seeds, whose mean is {seeds.mean():.3f} ± {seeds.std():.3f}.", help=words.OF_ONE_SETUP
+            f"One of {counted(len(seeds), 'seed')}, whose mean is {seeds.mean():.3f} ± {seeds.std():.3f}.",
+            help=words.OF_ONE_SETUP,
         )
     other_runs = others(contents.runs, record.run_id)
     if len(other_runs):

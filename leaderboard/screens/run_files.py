@@ -15,6 +15,7 @@ from harness.files.report import Report
 from harness.records.run import RunRecord, submission_of
 from harness.settings import load_settings
 from harness.store.folders import within_reach
+from harness.system.counts import counted
 from leaderboard import words
 from leaderboard.data.files import AS_WRITTEN, RunFile, check_official, to_upload
 from leaderboard.screens.frames import files_of, signature
@@ -56,7 +57,7 @@ def _state(official: list[RunFile], folder: Path) -> str:
             "If it was moved, say where: abaw reindex --out FOLDER"
         )
     size = sum(file.bytes or 0 for file in official)
-    number = "" if len(official) == 1 else f"{len(official)} files, "
+    number = "" if len(official) == 1 else f"{counted(len(official), 'file')}, "
     bad = [file for file in official if file.state != AS_WRITTEN]
     if not bad:
         return f"{number}{size:,} bytes, as the run wrote it"
@@ -102,9 +103,10 @@ def _show_check(record: RunRecord, folder: Path) -> None:
         return
     if report.valid:
         # a missing row can be told only beside a template, as `abaw validate` has it
-        st.success(f"{'Valid' if template else 'Well-formed'}: {report.rows:,} rows, {report.videos:,} videos.")
+        size = f"{counted(report.rows, 'row')}, {counted(report.videos, 'video')}"
+        st.success(f"{'Valid' if template else 'Well-formed'}: {size}.")
     else:
-        st.error(f"Not valid, don't send it in: {report.n_errors:,} errors, the first of each kind below.")
+        st.error(f"Not valid, don't send it in: {counted(report.n_errors, 'error')}, the first of each kind below.")
     lines = [*map(str, report.problems), *report.assumed]
     lines.append(f"held against the template {template}" if template else "held against no template: none within reach")
     st.text("\n".join(lines))

@@ -69,8 +69,9 @@ def _show_facts(record: RunRecord, folder: Path) -> None:
         "post-processing": record.postprocess,
         "trained on": record.trained_on,
         "tuned on": record.tuned_on,
-        "data": f"{data.get('name')}: {data.get('videos', 0):,} videos, {data.get('frames', 0):,} frames",
-        f"without a {noun}": "" if bare is None else f"{bare:,} frames, predicted all the same",
+        "data": f"{data.get('name')}: {counted(data.get('videos', 0), 'video')}, "
+        f"{counted(data.get('frames', 0), 'frame')}",
+        f"without a {noun}": "" if bare is None else f"{counted(bare, 'frame')}, predicted all the same",
         "data folder": str(data.get("root") or ""),
         "options given": ", ".join(f"{key} {value}" for key, value in record.options.items()),
         "took": f"{timings['total']:,.1f} s" if timings.get("total") is not None else "",
@@ -100,7 +101,7 @@ def show_neighbours(contents: Contents, record: RunRecord) -> None:
     """Show other seeds of the same setup, and other runs on the same videos."""
     same, rest = siblings(contents.runs, record.run_id), others(contents.runs, record.run_id)
     if len(same) > 1:
-        st.subheader(f"Its {len(same)} seeds", anchor=False, help=words.OF_ONE_SETUP)
+        st.subheader(f"Its {counted(len(same), 'seed')}", anchor=False, help=words.OF_ONE_SETUP)
         st.caption(_over_seeds(contents, same))
         _show_runs(same, record, "seeds", ["seed", "value", "low", "high", "tuned_on_all", "created", "run_id"])
     _say_what_is_apart(contents, record)

@@ -14,6 +14,7 @@ from harness.errors import AbawError
 from harness.metrics.steps import StepTrace
 from harness.records.run import RunRecord
 from harness.records.steps import STEPS_FILE, read_traces
+from harness.system.counts import counted
 from harness.tasks import TASKS, Task
 from leaderboard import words
 from leaderboard.data.frames import Split, picture_address, thumbnails_of
@@ -78,7 +79,7 @@ def _show_examples(record: RunRecord, folder: Path) -> None:
         return
     for kind in ("corrected", "worsened"):
         n_frames = steps[step].get(kind, 0)
-        st.text(f"{kind.capitalize()}: {n_frames:,} frames")
+        st.text(f"{kind.capitalize()}: {counted(n_frames, 'frame')}")
         if n_frames:
             cache_key = (str(folder), signature(folder, [STEPS_FILE]), key)
             _show_kind(record, cache_key, list(steps).index(step), step, kind, traces, split)

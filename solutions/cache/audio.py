@@ -18,6 +18,7 @@ from harness.datasets.dataset import Dataset
 from harness.errors import DataError, SolutionError, problem
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
+from harness.system.counts import counted
 from harness.system.read_ahead import read_ahead
 from solutions.cache.failed import Failed
 from solutions.cache.features_file import FeatureCache
@@ -186,7 +187,7 @@ def _read(
 def _checked(encoder: AudioEncoder, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     width = total_dim(row_parts(encoder))
     if rows.ndim != 2 or rows.shape[1] != width:
-        raise SolutionError(f"encoder {encoder.name} gave {rows.shape}, expected {width} columns")
+        raise SolutionError(f"encoder {encoder.name} gave {rows.shape}, expected {counted(width, 'column')}")
     if not (np.abs(rows) <= min(np.finfo(part.dtype).max for part in encoder.parts)).all():
         raise SolutionError(f"encoder {encoder.name} gave values that its features' type can't hold")
     return rows

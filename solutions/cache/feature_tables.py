@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.datasets.feature_tools import FeatureTool
+from harness.system.counts import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +39,11 @@ def features_of(table: pd.DataFrame, tool: FeatureTool) -> tuple[pd.DataFrame, s
         failed = int(missing.sum())
         features[missing] = np.nan
     features.insert(0, "frame", rows[tool.frame] + (1 - tool.first))
-    text = f"{tool.name}'s table: {len(feature_columns)} of its {len(table.columns)} columns are features"
-    text += f", {failed:,} rows found no face" if failed else ""
-    text += f", of {several:,} further faces none was taken" if several else ""
+    n_features, n_columns = len(feature_columns), counted(len(table.columns), "column")
+    text = (
+        f"{tool.name}'s table: {n_features} of its {n_columns} {'is a feature' if n_features == 1 else 'are features'}"
+    )
+    text += f", {counted(failed, 'row')} found no face" if failed else ""
+    text += f", of {counted(several, 'further face')} none was taken" if several else ""
     text += ", frames counted from 0 there" if tool.first == 0 else ""
     return features.reset_index(drop=True), text

@@ -350,7 +350,9 @@ class _TextFeatures:
         empty = [item.name for item in items.values() if not item.text.strip()]
         if empty:
             shown = ", ".join(empty[:_SHOWN]) + (", …" if len(empty) > _SHOWN else "")
-            notes.append(f"{self._encoder.name}: {len(empty)} videos have empty words, encoded as such: {shown}")
+            notes.append(
+                f"{self._encoder.name}: {counted(len(empty), 'video', 'have')} empty words, encoded as such: {shown}"
+            )
 
         def read(video: Video) -> Features:
             return _as_rows(_cached(cache, items[video.name]), video, data.task, self._how)

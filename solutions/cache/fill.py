@@ -20,6 +20,7 @@ from harness.engine.engine import WorkerShare
 from harness.errors import StorageError
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
+from harness.system.counts import counted
 from harness.system.locks import alone
 from harness.system.progress import progress
 from solutions.cache.claims import Claims, T
@@ -105,7 +106,10 @@ class CacheFiller(ABC, Generic[T]):
         self.cache.make_room(total * self.rows_per_unit)
         processes = getattr(self.encoder, "parallel", "threads") == "processes"
         with progress(
-            f"{self.encoder.name}: {len(items)} {self.items}", total, self.unit, step=f"encode {self.encoder.name}"
+            f"{self.encoder.name}: {counted(len(items), self.items.removesuffix('s'))}",
+            total,
+            self.unit,
+            step=f"encode {self.encoder.name}",
         ) as advance:
             if self.settings.engine == "ray" or (processes and self.settings.workers > 1 and len(items) > 1):
                 largest_first = sorted(items, key=lambda item: -amounts[item.name])

@@ -18,6 +18,7 @@ from harness.datasets.images.sources import Pictures
 from harness.errors import DataError, SolutionError
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
+from harness.system.counts import counted
 from solutions.cache.derived import PictureCache
 from solutions.cache.failed import Failed
 from solutions.cache.features_file import FeatureCache
@@ -100,7 +101,7 @@ def _check_images(data: Dataset, split: str) -> None:
     raise DataError(
         f"no {split} video has a {noun}",
         where=data.root,
-        found=f"{len(videos)} videos such as {videos[0].name}{others}",
+        found=f"{counted(len(videos), 'video')} such as {videos[0].name}{others}",
         do=f"Put their {noun}s there; see what was found with: abaw data check {data.root}",
     )
 
@@ -169,12 +170,12 @@ def _checked(maker: Maker, values: Any, n: int) -> Any:
     """
     if not isinstance(values, np.ndarray):
         if len(values) != n:
-            raise SolutionError(f"{maker.name} gave {len(values)} results for {n} images")
+            raise SolutionError(f"{maker.name} gave {counted(len(values), 'result')} for {counted(n, 'image')}")
         return values
     parts: tuple[Part, ...] = maker.parts  # type: ignore[attr-defined]
     shape = (n, total_dim(parts))
     if values.shape != shape:
-        raise SolutionError(f"encoder {maker.name} gave {values.shape} for {n} images, expected {shape}")
+        raise SolutionError(f"encoder {maker.name} gave {values.shape} for {counted(n, 'image')}, expected {shape}")
     columns = spans(parts)
     for part in parts:
         if (np.abs(values[:, columns[part.name]]) > np.finfo(part.dtype).max).any():

@@ -31,6 +31,7 @@ from harness.records.document import json_text, load_json
 from harness.settings import Settings
 from harness.system.arrays import map_array
 from harness.system.atomic import write_text
+from harness.system.counts import counted
 from harness.system.names import inside
 from harness.system.provenance import digest_of, sha256_of
 from harness.system.regular import is_taken, open_file
@@ -110,7 +111,7 @@ class PrecomputedFeatures:
         if missing:
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
             raise DataError(
-                f"{self.name} lacks {len(missing)} of {len(videos)} videos",
+                f"{self.name} lacks {len(missing)} of {counted(len(videos), 'video')}",
                 where=self.folder,
                 found=f"nothing for {', '.join(missing[:_SHOWN])}{more}",
                 expected=_LAYOUT,
@@ -142,10 +143,10 @@ class PrecomputedFeatures:
         expected = WIDTHS.get(self.name.removeprefix(PRECOMPUTED))
         first = next(iter(columns), None)
         if self.folder.name == LIBREFACE and first is not None and columns[first] != LIBREFACE_WIDTH:
-            note = f"{self.name}: {columns[first]:,} columns, where abaw10's row has {ABOUT[LIBREFACE]}"
+            note = f"{self.name}: {counted(columns[first], 'column')}, where abaw10's row has {ABOUT[LIBREFACE]}"
             self.notes = (*self.notes, note)
         if expected is not None and first is not None and columns[first] != expected:
-            actual = f"{columns[first]:,} columns for {first}"
+            actual = f"{counted(columns[first], 'column')} for {first}"
             do = "Bring the vectors that this name stands for, or give the folder another name"
             raise DataError(f"not {self.name}", where=self.folder, found=actual, expected=f"{expected:,}", do=do)
 
@@ -193,8 +194,9 @@ class PrecomputedFeatures:
         )
         if len(as_many) >= _MOST * len(cropped):
             raise DataError(
-                f"features have a row per {first.noun}, not per frame: {rows:,} rows of {len(gaps)} videos would "
-                f"get too low a number behind the first {first.noun} that is missing",
+                f"features have a row per {first.noun}, not per frame: {counted(rows, 'row')} of "
+                f"{counted(len(gaps), 'video')} would get too low a number behind the first {first.noun} that is "
+                "missing",
                 where=self.folder,
                 found=evidence,
                 expected="the frame's number with each row",
@@ -202,7 +204,7 @@ class PrecomputedFeatures:
                 "<video>.frames.npy beside each <video>.npy, or into the column frame of each <video>.csv; or give "
                 f"frames without a {first.noun} rows of NaN",
             )
-        note = f"{self.name}: {len(gaps)} videos may have a row per {first.noun}, not per frame: {evidence}"
+        note = f"{self.name}: {counted(len(gaps), 'video')} may have a row per {first.noun}, not per frame: {evidence}"
         self.notes = (*self.notes, note)
 
     def _check_lengths(self, videos: Sequence[Video], features: Mapping[str, Features]) -> None:
@@ -221,7 +223,8 @@ class PrecomputedFeatures:
             return
         longer = [video.name for video in videos if len(have[video.name]) and have[video.name][-1] > video.n_frames]
         if longer:
-            text = f"{self.name}: {len(longer)} videos have rows beyond their last frame, left out: {longer[:3]}"
+            several = counted(len(longer), "video", "have")
+            text = f"{self.name}: {several} rows beyond their last frame, left out: {longer[:3]}"
             self.notes = (*self.notes, text)
 
     def _of(self, video: Video) -> Features:
@@ -343,9 +346,9 @@ def _columns_of_nan(values: npt.NDArray[Any], names: Sequence[str]) -> str:
     """Return a text on the columns that hold NaN in every row."""
     empty = [name for name, column in zip(names, values.T, strict=True) if np.isnan(column).all()]
     if not empty:
-        return f"NaN in one or another column of each of {len(values):,} rows"
+        return f"NaN in one or another column of each of {counted(len(values), 'row')}"
     shown = ", ".join(empty[:_SHOWN]) + (f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else "")
-    return f"NaN in {len(empty)} of {len(names)} columns in all of {len(values):,} rows ({shown})"
+    return f"NaN in {len(empty)} of {counted(len(names), 'column')} in all of {counted(len(values), 'row')} ({shown})"
 
 
 def _whole_rows(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:

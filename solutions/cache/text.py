@@ -17,6 +17,7 @@ from harness.datasets.transcript_store import TranscriptStore, no_words, transcr
 from harness.errors import SolutionError
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
+from harness.system.counts import counted
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
 from solutions.cache.recording import TextItem
@@ -109,7 +110,7 @@ def _encoded(encoder: TextEncoder, batch: Sequence[TextItem]) -> list[npt.NDArra
     rows, width = encoder.encode([item.text for item in batch]), total_dim(encoder.parts)
     for item, values in zip(batch, rows, strict=True):
         if values.ndim != 2 or not len(values) or values.shape[1] != width:
-            expected = f"expected rows of {width} columns"
+            expected = f"expected rows of {counted(width, 'column')}"
             raise SolutionError(f"encoder {encoder.name} gave {values.shape} for {item.name}, {expected}")
         if not np.isfinite(values).all():
             raise SolutionError(f"encoder {encoder.name} gave values that are no numbers for {item.name}")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.system.counts import counted, verb_for
 from solutions.clips.sampling import Drawn
 from solutions.clips.settings import ClipTraining
 
@@ -55,8 +56,8 @@ class Plan:
             batch = min(batch, n_clips)
             accumulate = n_clips // batch
             note = (
-                f"{n_clips} training clips an epoch are fewer than the {training.batch * training.accumulate} of an "
-                f"optimiser's step: a step takes {batch * accumulate}"
+                f"{counted(n_clips, 'training clip')} an epoch {verb_for(n_clips, 'are')} fewer than the "
+                f"{training.batch * training.accumulate} of an optimiser's step: a step takes {batch * accumulate}"
             )
         passes = n_clips // batch
         return cls(n_clips, batch, accumulate, passes // accumulate, math.ceil(passes / accumulate), note)

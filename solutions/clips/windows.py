@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError
+from harness.system.counts import counted
 from harness.system.read_ahead import read_ahead
 from solutions.clips.settings import Windows
 
@@ -63,7 +64,7 @@ def averaged(frames: Frames, probabilities: npt.NDArray[np.float32], n: int) -> 
     if not count.all():
         raise SolutionError(
             "windows leave frames without a vote",
-            found=f"{int((count == 0).sum())} of {n} frames, the first is {int((count == 0).argmax()) + 1}",
+            found=f"{int((count == 0).sum())} of {counted(n, 'frame')}, the first is {int((count == 0).argmax()) + 1}",
             do="Give the recipe a stride no longer than a window",
         )
     sums = [np.bincount(voters, column, n) for column in votes.T]

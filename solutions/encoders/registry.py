@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
+from harness.system.counts import counted
 from solutions.encoders.encoder import Encoder, Maker, PictureKind
 from solutions.encoders.images.emotiefflib import NETWORKS, emotiefflib_encoder
 from solutions.encoders.names import STAT
@@ -45,7 +46,7 @@ DESCRIPTIONS = {
     "log-mel-statistics": "audio: mean, deviation and deviation of differences of these bands, and the length; one row",
     "speech-embedding": "audio: Google's speech embedding every 80 ms (extra: speech; no download)",
     **{
-        name: f"text: {row.dim} columns, {'a row per token' if row.output == 'tokens' else 'one row'} "
+        name: f"text: {counted(row.dim, 'column')}, {'a row per token' if row.output == 'tokens' else 'one row'} "
         f"(extra: transformers; weights: {row.weights})"
         for name, row in TEXT_NETWORKS.items()
     },

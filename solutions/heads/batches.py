@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from harness.system.counts import counted
+
 _PIECE_VALUES = 2**20
 """Values that are converted at once, 4 MiB in float32: several batches per call, which still fit in the CPU's cache."""
 
@@ -78,7 +80,10 @@ class Batches:
         labels = self.targets.numpy()
         pools = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         if self.size != per_class * len(pools):
-            raise ValueError(f"batches of {self.size} rows can't hold {per_class} of each of {len(pools)} classes")
+            raise ValueError(
+                f"batches of {counted(self.size, 'row')} can't hold {per_class} of each of "
+                f"{counted(len(pools), 'class')}"
+            )
         drawn = np.empty((math.ceil(len(labels) / self.size), self.size), np.int64)
         for batch in drawn:
             rows = [pool[rng.choice(len(pool), per_class, replace=len(pool) < per_class)] for pool in pools]

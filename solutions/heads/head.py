@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from harness.errors import DataError
 from harness.system.atomic import atomic_file, write_text
+from harness.system.counts import counted
 from harness.tasks import Task
 from solutions.heads.settings import HeadSettings, describe_head
 
@@ -100,11 +101,13 @@ def gather(
             values = np.empty((len(truth), part.shape[1]), dtype)
         chosen = part if rows is None else part[rows[k]]
         if len(chosen) != len(labels[k]):
-            raise ValueError(f"video {k}: {len(chosen)} rows of features, {len(labels[k])} labels")
+            raise ValueError(
+                f"video {k}: {counted(len(chosen), 'row')} of features, {counted(len(labels[k]), 'label')}"
+            )
         values[at : at + len(chosen)] = chosen
         at += len(chosen)
     if values is None or at != len(truth):
-        raise ValueError(f"{at} rows of features, {len(truth)} labels")
+        raise ValueError(f"{counted(at, 'row')} of features, {counted(len(truth), 'label')}")
     return values, truth
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError
+from harness.system.counts import counted
 from harness.system.progress import progress
 from harness.system.regular import require_file
 from harness.tasks import Task
@@ -51,7 +52,7 @@ class Solved:
             unit: True to bring rows to length 1 first.
         """
         if rows.shape[1] != len(self.center):
-            raise ValueError(f"features have {rows.shape[1]} columns, {len(self.center)} in training")
+            raise ValueError(f"features have {counted(rows.shape[1], 'column')}, {len(self.center)} in training")
         rows = (_of_unit_length(rows) if unit else rows) - self.center
         rows /= self.spread
         if len(self.vectors):

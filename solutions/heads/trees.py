@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from harness.system.counts import counted
 from harness.system.progress import progress
 from harness.system.regular import require_file
 from harness.tasks import Task
@@ -85,7 +86,7 @@ class Forest:
             float64 ``(n, n_outputs)``
         """
         if rows.shape[1] != self.dim:
-            raise ValueError(f"features have {rows.shape[1]} columns, {self.dim} in training")
+            raise ValueError(f"features have {counted(rows.shape[1], 'column')}, {self.dim} in training")
         raw = np.repeat(self.offsets[None], len(rows), 0)
         values, first = rows.ravel(), np.arange(len(rows))[:, None] * rows.shape[1]
         children = self.children.ravel()

@@ -10,6 +10,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from harness.errors import SolutionError
+from harness.system.counts import counted
 
 _SHOWN = 3
 _COUNTER = "num_batches_tracked"  # BatchNorm's counter: used in training only, absent in files before torch 0.4.1
@@ -56,7 +57,7 @@ def load_exactly(
         raise SolutionError(
             f"the weights of {source} are not those of {type(network).__name__}",
             found=summary,
-            expected=f"{len(state)} tensors with its names and shapes",
+            expected=f"{counted(len(state), 'tensor')} with its names and shapes",
             do="Was the right file imported? See abaw weights list",
         )
     if assign:

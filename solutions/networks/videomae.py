@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from harness.errors import SolutionError
+from harness.system.counts import counted
 
 TUBE = 2
 """Frames of a token."""
@@ -51,7 +52,7 @@ class VideoMAE(nn.Module):
         if frames % TUBE or height % PATCH or width % PATCH:
             raise SolutionError(
                 "VideoMAE can't cut a clip into tubes",
-                found=f"{frames} frames of {height} x {width} pixels",
+                found=f"{counted(frames, 'frame')} of {height} x {width} pixels",
                 expected=f"an even number of frames, and sides that are multiples of {PATCH}",
             )
         tubes = self.get_submodule("embeddings.patch_embeddings.projection")(clips)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from harness.errors import SolutionError
+from harness.system.counts import counted
 from harness.tasks import EXPR, Task
 from solutions.postprocess.blending import blend
 from solutions.postprocess.calibration import FLOOR, scaled_shares
@@ -291,7 +292,7 @@ def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
         expected = f"{task.n_outputs}, one per target"
         raise SolutionError("a stream needs a weight per target", found=len(lists[0]), expected=expected)
     if isinstance(weights, tuple) and len(weights) != n_streams:
-        raise SolutionError("a weight for each stream is needed", found=f"{n_streams} streams, {weights}")
+        raise SolutionError("a weight for each stream is needed", found=f"{counted(n_streams, 'stream')}, {weights}")
 
 
 def _check_logs(task: Task, plan: PostProcess) -> None:

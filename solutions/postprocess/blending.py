@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import UsageError
+from harness.system.counts import counted
 
 Float = npt.NDArray[np.float64]
 
@@ -50,7 +51,7 @@ def shares(candidates: Sequence[float], n_streams: int, steps: int = _STEPS) -> 
     if n_streams > MOST_STREAMS:
         raise UsageError(
             "weights can't be chosen for so many streams: all combinations in equal steps are tried",
-            found=f"{n_streams} streams",
+            found=counted(n_streams, "stream"),
             expected=f"at most {MOST_STREAMS}",
             do="Give the weights, or blend in two steps",
         )

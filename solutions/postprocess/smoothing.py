@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness.system.counts import counted
 from solutions.postprocess.crops import CropFrames
 
 Float = npt.NDArray[np.float64]
@@ -154,6 +155,6 @@ def _videos(scores: Float, lengths: Lengths | None) -> list[slice]:
     """
     lengths = np.array([len(scores)]) if lengths is None else np.asarray(lengths, np.int64)
     if lengths.sum() != len(scores):
-        raise ValueError(f"the videos have {lengths.sum()} frames in all, the scores {len(scores)}")
+        raise ValueError(f"the videos have {counted(lengths.sum(), 'frame')} in all, the scores {len(scores)}")
     stops = np.cumsum(lengths)
     return [slice(int(stop - n), int(stop)) for n, stop in zip(lengths, stops, strict=True) if n]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import SolutionError
+from harness.system.counts import counted
 from solutions.cache.features import FeatureSource, Rate, SplitFeatures
 from solutions.cache.features_file import Features
 from solutions.cache.thinning import thinned
@@ -83,13 +84,15 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
         if entry.width is not None and rows.shape[1] != entry.width:
             what = f"{entry.encoder} has another width than the recipe"
             do = "Bring features of the encoder that the recipe names"
-            where, width = f"video {video.name}", f"{rows.shape[1]} columns"
+            where, width = f"video {video.name}", counted(rows.shape[1], "column")
             raise SolutionError(what, where=where, found=width, expected=entry.width, do=do)
         if entry.pooling == "none":
             return Features(frames, {"embeddings": rows}, its.undetected)
         if entry.pooling == "row" and len(rows) > 1:
             what, do = f"{entry.encoder} has several rows for one video", "Reduce them by mean or stat in the recipe"
-            raise SolutionError(what, where=f"video {video.name}", found=f"{len(rows)} rows", expected="one row", do=do)
+            raise SolutionError(
+                what, where=f"video {video.name}", found=counted(len(rows), "row"), expected="one row", do=do
+            )
         if not len(rows):
             return Features(frames[:0], {"embeddings": reduced_width(rows, entry.pooling)}, its.undetected)
         reduced = reduce_rows(rows, entry.pooling)[None].astype(np.float32)

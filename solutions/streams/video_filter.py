@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
+from harness.system.counts import counted
 from solutions.cache.features import FeatureSource
 from solutions.heads.head import Head
 from solutions.heads.train import load_head, train_head
@@ -97,4 +98,4 @@ def inferred_labels(videos: Sequence[Video]) -> str:
     if not inferred:
         return ""
     inference = "present where any of their frames is"
-    return f"labels of {inferred} of {len(videos)} training videos were inferred for the filter: {inference}"
+    return f"labels of {inferred} of {counted(len(videos), 'training video')} were inferred for the filter: {inference}"

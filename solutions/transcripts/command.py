@@ -10,6 +10,7 @@ import click
 
 from harness.errors import AbawError, DataError
 from harness.settings import load_settings
+from harness.system.counts import counted, verb_for
 from harness.system.terminal import shown_notes
 from harness.tasks import task_named
 
@@ -74,18 +75,18 @@ def transcribe(
     videos = [*{video.name: video for split in chosen for video in data.videos(split)}.values()]
     official = sum(video.transcript is not None for video in videos)
     if official:
-        click.echo(f"{official:,} videos have transcripts in the data set, which stay")
+        click.echo(f"{counted(official, 'video', 'have')} transcripts in the data set, which stay")
     without = [video for video in videos if video.transcript is None and (again or store.kept(video) is None)]
     earlier = len(videos) - official - len(without)
     if earlier:
-        click.echo(f"{earlier:,} videos have words already; --again replaces them")
+        click.echo(f"{counted(earlier, 'video', 'have')} words already; --again replaces them")
     if not without:
         return
     failed = bring(file, store, without, data) if file else recognise_all(recogniser, store, without, settings)
     for error in failed[:_SHOWN]:
         click.echo(f"abaw: {error}", err=True)
     if failed:
-        click.echo(f"{len(failed):,} of {len(without):,} videos got no words; the others' are kept", err=True)
+        click.echo(f"{len(failed):,} of {counted(len(without), 'video')} got no words; the others' are kept", err=True)
         ctx.exit(failed[0].exit_code)
 
 
@@ -113,13 +114,19 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
         raise DataError("no row is of a video without words", where=file, found=finding, expected=expected)
     for video in named:
         store.keep(video, texts[video.name])
-    click.echo(f"{len(named):,} videos got their words from {file.name}, {empty(named, texts):,} of them empty")
+    click.echo(
+        f"{counted(len(named), 'video')} got {'its' if len(named) == 1 else 'their'} words from {file.name}, "
+        f"{empty(named, texts):,} of them empty"
+    )
     if strange:
-        click.echo(f"{len(strange):,} rows are of no video and were left out: {', '.join(strange[:_SHOWN])}")
+        click.echo(
+            f"{counted(len(strange), 'row', 'are')} of no video and {verb_for(len(strange), 'were')} left out: "
+            f"{', '.join(strange[:_SHOWN])}"
+        )
     missing = [video.name for video in videos if video.name not in texts]
     if not missing:
         return []
-    what = f"{len(missing):,} videos are not in the file"
+    what = f"{counted(len(missing), 'video', 'are')} not in the file"
     do = "Add a row per video; a video in which nothing is said gets an empty text"
     return [DataError(what, where=file, found=", ".join(missing[:_SHOWN]), do=do)] * len(missing)
 
@@ -141,7 +148,7 @@ def recognise_all(name: str, store: TranscriptStore, videos: Sequence[Video], se
     recogniser = make_recogniser(name, settings)
     failed: list[AbawError] = []
     silent = 0
-    with progress(f"{recogniser.name}: {len(videos)} videos", len(videos), "videos") as advance:
+    with progress(f"{recogniser.name}: {counted(len(videos), 'video')}", len(videos), "videos") as advance:
         for video in videos:
             try:
                 if video.audio is None:
@@ -153,5 +160,8 @@ def recognise_all(name: str, store: TranscriptStore, videos: Sequence[Video], se
                 failed.append(error)
             advance(1)
     done = len(videos) - len(failed)
-    click.echo(f"{done:,} videos got their words by {recogniser.name}, {silent:,} of them empty")
+    click.echo(
+        f"{counted(done, 'video')} got {'its' if done == 1 else 'their'} words by {recogniser.name}, "
+        f"{silent:,} of them empty"
+    )
     return failed

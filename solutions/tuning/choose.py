@@ -23,6 +23,7 @@ from harness.metrics.binary import binary_f1
 from harness.metrics.coefficients import MeanConcordance, MeanPearson
 from harness.metrics.folds import assign_folds, chosen_on
 from harness.metrics.metric import metric_for
+from harness.system.counts import counted
 from harness.tasks import Task, valid_rows
 from solutions.heads.settings import Select
 from solutions.postprocess.apply import check, check_plan, stream_factors
@@ -107,7 +108,7 @@ def choose(
     if len(labels) != n or len(groups) != n_videos:
         raise SolutionError(
             "labels and groups are not those of these videos",
-            found=f"{len(labels)} labels, {len(groups)} groups",
+            found=f"{counted(len(labels), 'label')}, {counted(len(groups), 'group')}",
             expected=f"{n} and {n_videos}",
         )
     constants = fixed_constants(task, plan, [len(stream) for stream in scores.streams])

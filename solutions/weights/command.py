@@ -13,6 +13,7 @@ import click
 
 from harness.errors import AbawError, DataError, UsageError
 from harness.settings import Settings, load_settings
+from harness.system.counts import counted
 from harness.system.provenance import sha256_of
 from harness.system.terminal import shown_notes
 from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
@@ -91,7 +92,7 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
             failed.append(error)
             continue
         where = tensors_path(entry.name, settings)
-        state = "was here already" if here else f"{len(loaded.tensors)} tensors in {where}"
+        state = "was here already" if here else f"{counted(len(loaded.tensors), 'tensor')} in {where}"
         click.echo(f"{entry.name}: {state}; sha256 {loaded.sha256}{_licence(entry)}")
     if failed:
         ctx.exit(failed[0].exit_code)
@@ -118,13 +119,13 @@ def import_file(words: tuple[str, ...], replace: bool, cache: Path | None) -> No
     from solutions.weights.store import import_weights, is_here, tensors_path, way_out
 
     if len(words) > 2:
-        raise UsageError("one file is imported at a time", found=f"{len(words)} words", expected="[NAME] FILE")
+        raise UsageError("one file is imported at a time", found=counted(len(words), "word"), expected="[NAME] FILE")
     file = Path(words[-1])
     name = words[0] if len(words) == 2 else _recognised(file)
     settings = load_settings(cache=cache)
     loaded = import_weights(name, file, settings, replace=replace)
     where, licence = tensors_path(name, settings), _licence(find_entry(name))
-    click.echo(f"{name}: {len(loaded.tensors)} tensors in {where}; sha256 {loaded.sha256}{licence}")
+    click.echo(f"{name}: {counted(len(loaded.tensors), 'tensor')} in {where}; sha256 {loaded.sha256}{licence}")
     for other in find_entry(name).needs:
         if not is_here(other, settings):
             for note in shown_notes([f"{name} is used with {other}; {way_out(find_entry(other))}"]):

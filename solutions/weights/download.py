@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from harness import __version__
 from harness.errors import DISK_FULL, StorageError, storage_error
 from harness.system.atomic import write_text
+from harness.system.counts import counted
 from harness.system.regular import read_text
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def download(url: str, part: Path, title: str, progress: Progress) -> None:
         return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**tries) * random.uniform(0.5, 1.0)
 
     def give_up(state: RetryCallState) -> None:
-        raise DownloadError(f"{state.outcome and state.outcome.exception()}, {state.attempt_number} attempts")
+        raise DownloadError(
+            f"{state.outcome and state.outcome.exception()}, {counted(state.attempt_number, 'attempt')}"
+        )
 
     with _Meter(title, progress) as meter:
         attempts = tenacity.Retrying(

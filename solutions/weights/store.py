@@ -15,6 +15,7 @@ from harness.errors import DataError, MissingDependencyError
 from harness.records.document import Count, Document, now
 from harness.settings import Settings
 from harness.system.atomic import atomic_path, sweep_partials
+from harness.system.counts import counted
 from harness.system.locks import exclusive, queued
 from harness.system.progress import progress
 from harness.system.provenance import git_blob_of, sha256_of
@@ -327,7 +328,7 @@ def _checked_tensors(
     if weight is not None and weight.ndim > 1 and len(weight) == entry.n_outputs:
         return tensors
     names = " or ".join(entry.last_layer)
-    actual = f"{len(weight)} outputs" if weight is not None and weight.ndim else f"no last layer {names}"
+    actual = counted(len(weight), "output") if weight is not None and weight.ndim else f"no last layer {names}"
     expected, do = f"{entry.n_outputs} outputs: {entry.outputs}", f"Get {entry.file}; see {entry.page}"
     raise DataError(f"not the weights of {entry.name}", where=where, found=actual, expected=expected, do=do)
 

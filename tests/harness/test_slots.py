@@ -139,7 +139,7 @@ def test_sixth_submission_asks_and_other_tasks_are_not_counted(ledger, others):
 
 def test_an_edition_may_have_more_slots_or_fewer(ledger, others):
     ledger.send(others[0], "EXPR", slots=1)
-    with pytest.raises(SubmissionError, match="all 1 slots"):
+    with pytest.raises(SubmissionError, match="all 1 slot of EXPR, edition 10, is used"):
         ledger.send(others[1], "EXPR", slots=1)
     ledger.send(others[1], "EXPR", slots=6)
 

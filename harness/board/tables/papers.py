@@ -9,6 +9,7 @@ from harness.board.gains import Ingredients
 from harness.board.ingredients import INGREDIENTS
 from harness.board.papers import Beside, PaperTable, unit_of_rows
 from harness.metrics.titles import score_title
+from harness.system.counts import counted
 from harness.tables.table import Column, Table, one_line
 
 NOT_RUN = "not run yet"
@@ -55,7 +56,7 @@ def state_of(row: Beside, table: PaperTable) -> str:
     """Return the state of a row: run, waiting for weights by name, failed with the reason, or not run yet."""
     if row.ours is not None:
         n = len(row.ours.run_ids)
-        return "run" if n == 1 else f"run, {n} seeds"
+        return "run" if n == 1 else f"run, {counted(n, 'seed')}"
     if not row.printed.is_own:
         return "another team's"
     if table.split == "test":

@@ -7,6 +7,7 @@ from typing import Any
 from harness.board.plan import Plan
 from harness.metrics.titles import interval_text, score_title
 from harness.records.run import ON_BOTH
+from harness.system.counts import counted
 from harness.tables.table import Column, Table
 
 _EXPECTED_NOTE = (
@@ -46,7 +47,7 @@ def plan_table(plan: Plan) -> Table:
         Column("seeds", "Number of seeds", "whole", data_only=True),
         Column("val_run_id", "Run on val", data_only=True),
     )
-    title = f"{plan.view.task.name}: plan for {plan.left} of {plan.slots} slots, edition {plan.edition}"
+    title = f"{plan.view.task.name}: plan for {plan.left} of {counted(plan.slots, 'slot')}, edition {plan.edition}"
     on = f"{plan.view.data_name}, {plan.ranking.title}"
     return Table(f"{title}; runs on {on}", columns, tuple(rows), notes=_notes(plan))
 

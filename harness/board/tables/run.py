@@ -24,7 +24,7 @@ from harness.records.run import (
 )
 from harness.records.scores import SCORES_FILE
 from harness.records.steps import STEPS_FILE
-from harness.system.counts import with_seed
+from harness.system.counts import counted, with_seed
 from harness.tables.table import Column, Table, records, short_text
 from harness.tasks import TASKS, Task
 
@@ -117,11 +117,11 @@ def run_facts(record: RunRecord, folder: Path) -> list[tuple[str, str]]:
     labels = f", labels {labels_name(data)}" if record.score() else ""
     files, official = len(record.files.keys() - {SCORES_FILE, STEPS_FILE}), submission_of(record.files, folder)
     return [
-        ("data", f"{data['videos']} videos, {data['frames']:,} frames{without}{labels}"),
+        ("data", f"{counted(data['videos'], 'video')}, {counted(data['frames'], 'frame')}{without}{labels}"),
         ("made", _made(record.timings)),
         *(("part", text) for text in blended_parts(record)),
         *(("note", note) for note in notes_of(record.notes, folder)),
-        ("official file", f"{official}" + (f"{os.sep} ({files} files)" if files > 1 else "")),
+        ("official file", f"{official}" + (f"{os.sep} ({counted(files, 'file')})" if files > 1 else "")),
         ("run", record.run_id),
     ]
 

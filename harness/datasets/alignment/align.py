@@ -35,7 +35,7 @@ from harness.datasets.video_files.capture import undecodable
 from harness.datasets.video_files.counts import FilmCount, FilmReading, read_film
 from harness.datasets.video_files.times import frame_times
 from harness.errors import DataError, MissingDependencyError, problem
-from harness.system.counts import some
+from harness.system.counts import counted, some
 from harness.system.progress import progress
 
 
@@ -195,7 +195,7 @@ def align_data(
     measure = partial(
         _measure, encoders=encoders, files=files, cache=cache, threads=threads, has_streams=has_streams, locks=locks
     )
-    title = f"measuring {len(names):,} videos"
+    title = f"measuring {counted(len(names), 'video')}"
     with ThreadPoolExecutor(workers) as pool, progress(title, len(names), "videos") as advance:
         for video in pool.map(measure, subjects.members):
             report.videos.append(video)
@@ -341,9 +341,11 @@ def _note_matches(
         finding = some([path.name for path in strangers])
         raise DataError(what, where=folder, found=finding, expected=some(names), do=do)
     if without:
-        report.notes.append(f"{folder}: {len(without)} videos have no file: {some(without)}")
+        report.notes.append(f"{folder}: {counted(len(without), 'video', 'have')} no file: {some(without)}")
     if strangers:
-        report.notes.append(f"{folder}: {len(strangers)} files are of no video: {some([p.name for p in strangers])}")
+        report.notes.append(
+            f"{folder}: {counted(len(strangers), 'file', 'are')} of no video: {some([p.name for p in strangers])}"
+        )
 
 
 def _note_missing_reader(report: AlignmentReport) -> bool:
@@ -360,6 +362,7 @@ def _note_without_file(report: AlignmentReport) -> None:
     without = [video.name for video in report.videos if video.file is None]
     if without:
         report.notes.append(
-            f"{len(without)} videos have no video file, which tells when frames are shown: {some(without)}; their "
-            "features are held against their official frames, and abaw data check does so with audio and images"
+            f"{counted(len(without), 'video', 'have')} no video file, which tells when frames are shown: "
+            f"{some(without)}; their features are held against their official frames, and abaw data check does so with "
+            "audio and images"
         )

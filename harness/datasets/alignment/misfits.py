@@ -16,6 +16,7 @@ from harness.datasets.audio.rows import AudioRows
 from harness.datasets.audio.streams import FileAudio, FileStreams
 from harness.datasets.video_files.counts import FilmReading, lost_frames
 from harness.errors import problem
+from harness.system.counts import counted, verb_for
 
 _PACKET = 1152  # samples: audio ends with a whole packet, of AAC or mp3
 _ROWS_END = 0.1  # s: windows of opensmile's that the end of audio leaves incomplete
@@ -114,12 +115,12 @@ def film_misfits(facts: VideoFacts) -> Iterator[Misfit]:
         yield _by_seconds("undecodable-start", first, facts, detail)
     if count.shown is not None and count.packets > count.shown:
         listed = count.header or count.packets
-        detail = f"{listed:,} frames in the index, {count.shown:,} are shown"
+        detail = f"{counted(listed, 'frame')} in the index, {count.shown:,} {verb_for(count.shown, 'are')} shown"
         yield _by_frames("hidden-frames", listed - count.shown, facts, detail)
     elif count.header not in (0, n) and not late_start and not damage:
         is_avi = facts.path.suffix.lower() == ".avi" and facts.is_variable
         cause = "fragmented" if count.fragmented else "empty-chunks" if is_avi else "header-count"
-        detail = f"{count.header:,} frames by the header, {n:,} decoded"
+        detail = f"{counted(count.header, 'frame')} by the header, {n:,} decoded"
         yield _by_frames(cause, count.header - n, facts, detail)
     if facts.is_variable:
         at = int(np.abs(facts.late).argmax())
@@ -148,7 +149,7 @@ def stream_misfits(facts: VideoFacts) -> Iterator[Misfit]:
         yield Misfit(cause, abs(frames), 1000 * abs(audio.start), detail)
     if audio.gaps:
         jumps = sum(jump for _, jump in audio.gaps)
-        detail = f"{len(audio.gaps)} jumps, the first at {audio.gaps[0][0]:.3f} s"
+        detail = f"{counted(len(audio.gaps), 'jump')}, the first at {audio.gaps[0][0]:.3f} s"
         yield _by_seconds("audio-gap", jumps, facts, detail, at=audio.gaps[0][0])
     more = audio.end - facts.duration
     beyond_a_packet = facts.duration + max(0.0, abs(more) - _PACKET / audio.rate)
@@ -206,14 +207,14 @@ def audio_file_misfits(
     off = {rows: frames for rows, frames in offsets.items() if abs(frames) - rows.seconds * facts.rate >= LEAST}
     if off:  # beyond the length of one row, by which any encoder may be off
         rows, frames = min(off.items(), key=lambda pair: pair[0].step)
-        detail = f"rows of {rows.encoder}, from {path.name}, spread over {facts.frames:,} frames"
+        detail = f"rows of {rows.encoder}, from {path.name}, spread over {counted(facts.frames, 'frame')}"
         yield _by_frames("audio-rows", frames, facts, detail)
 
 
 def label_misfits(facts: VideoFacts, official: int) -> Iterator[Misfit]:
     """Yield a misfit if the video's length differs from that of its labels or template."""
     if official and official != facts.frames:
-        detail = f"{official:,} official frames, {facts.frames:,} decoded"
+        detail = f"{counted(official, 'official frame')}, {facts.frames:,} decoded"
         cause = "labels-beyond" if official > facts.frames else "labels-end-early"
         yield _by_frames(cause, official - facts.frames, facts, detail)
 
@@ -229,7 +230,7 @@ def image_misfits(facts: VideoFacts, numbers: npt.NDArray[np.int64], noun: str) 
     last = int(numbers[-1]) if len(numbers) else 0
     if last in (0, facts.frames):
         return
-    detail = f"{len(numbers):,} {noun}s, the last is {last:,}; {facts.frames:,} frames are decoded"
+    detail = f"{counted(len(numbers), noun)}, the last is {last:,}; {counted(facts.frames, 'frame', 'are')} decoded"
     if last == facts.constant_rate_frames:
         yield _by_frames("images-constant-rate", last - facts.frames, facts, detail)
         return
@@ -244,7 +245,7 @@ def feature_misfits(facts: VideoFacts, rows: FeatureRows) -> Iterator[Misfit]:
 def _frame_features(facts: VideoFacts, rows: FeatureRows) -> Iterator[Misfit]:
     assert rows.numbers is not None  # noqa: S101 (the caller checks it)
     n, first, last = facts.frames, int(rows.numbers[0]), int(rows.numbers[-1])
-    where = f"{rows.tool}, {rows.path.name}: {len(rows.numbers):,} rows, frames {first:,} to {last:,}"
+    where = f"{rows.tool}, {rows.path.name}: {counted(len(rows.numbers), 'row')}, frames {first:,} to {last:,}"
     shift = first - 1
     if shift and last - n == shift and (rows.dense or shift < 0):
         yield _by_frames("features-shifted", shift, facts, f"{where} of {n:,}, counted from 1")

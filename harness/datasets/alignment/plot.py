@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.datasets.alignment.align import AlignmentReport
 from harness.errors import UsageError
 from harness.system.atomic import atomic_file
+from harness.system.counts import counted, verb_for
 
 ENDINGS = (".png", ".svg")
 _COLOURS = {"problem": "#D55E00", "note": "#0072B2"}
@@ -52,7 +53,7 @@ def write_plot(report: AlignmentReport, path: Path) -> None:
         )
     )
     misfitting = sum(bool(video.misfits) for video in report.videos)
-    title = f"{misfitting:,} of {len(report.videos):,} videos do not fit"
+    title = f"{misfitting:,} of {counted(len(report.videos), 'video')} {verb_for(misfitting, 'do')} not fit"
     chart = (zero + marks).properties(width=560, height=max(60, 26 * len(order)), title=title)
     ending = path.suffix.lower().removeprefix(".")
     with atomic_file(path) as stream:

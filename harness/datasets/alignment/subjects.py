@@ -16,6 +16,7 @@ from harness.datasets.video_files.capture import SUFFIXES
 from harness.datasets.video_files.counts import count_films
 from harness.datasets.vidmimic import find_vidmimic, has_vidmimic, open_vidmimic
 from harness.errors import AbawError, DataError
+from harness.system.counts import counted
 from harness.system.image_headers import image_format
 from harness.system.regular import open_file
 from harness.tasks import AH, AHV
@@ -204,5 +205,7 @@ def _videos(data: Dataset | None) -> Iterator[Video]:
 def _add_strangers(subjects: Subjects, paths: Sequence[Path]) -> None:
     """Add video files that belong to no video of the data set."""
     if paths:
-        subjects.notes.append(f"{len(paths)} video files are of no labelled or listed video: {paths[0].name}, for one")
+        subjects.notes.append(
+            f"{counted(len(paths), 'video file', 'are')} of no labelled or listed video: {paths[0].name}, for one"
+        )
     subjects.members += [Subject(path.name, path, None) for path in paths]

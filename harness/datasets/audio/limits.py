@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from harness.system.counts import counted
+
 RATES = (1_000, 768_000)
 """Lowest and highest samples per second of an audio file: speech needs more than the lowest, and converters stay below
 the highest.
@@ -51,7 +53,7 @@ def impossible_sound(rate: int, channels: int, samples: int) -> tuple[str, str] 
     if rate > _ODD_RATES and rate % 100:
         return f"{rate:,} samples per second", f"a multiple of 100 above {_ODD_RATES:,}"
     if not 1 <= channels <= MOST_CHANNELS:
-        return f"{channels:,} channels", f"1 to {MOST_CHANNELS}"
+        return counted(channels, "channel"), f"1 to {MOST_CHANNELS}"
     if samples > MOST_SECONDS * rate:
         return f"{samples / rate:,.0f} s", f"at most {MOST_SECONDS:,} s"
     return None

@@ -27,6 +27,7 @@ from harness.datasets.audio.limits import MOST_SECONDS, audio_command, impossibl
 from harness.datasets.audio.pieces import StreamedAudio
 from harness.datasets.audio.waveform import open_audio
 from harness.errors import DataError, MissingDependencyError, NoAudioError, install_command
+from harness.system.counts import counted
 from harness.system.regular import open_file, require_file
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class CompressedAudio(StreamedAudio):
         except (OSError, RuntimeError) as error:  # soundfile's own are RuntimeErrors
             raise _damaged(self.path, f"{_said(error)} after {total / self.rate:.2f} s") from None
         if total != self.length:
-            finding, expected = f"{total:,} samples", f"{self.length:,}, as its header says"
+            finding, expected = counted(total, "sample"), f"{self.length:,}, as its header says"
             raise DataError(
                 "the audio file is damaged or was cut short",
                 where=self.path,
@@ -241,8 +242,8 @@ class VideoAudio(StreamedAudio):
                 stream = container.streams.audio[0]
                 for frame in container.decode(stream):
                     if (frame.sample_rate, frame.layout.nb_channels) != (self.rate, self.channels):
-                        finding = f"{frame.sample_rate:,} Hz, {frame.layout.nb_channels} channels"
-                        expected = f"{self.rate:,} Hz, {self.channels} channels, as at its beginning"
+                        finding = f"{frame.sample_rate:,} Hz, {counted(frame.layout.nb_channels, 'channel')}"
+                        expected = f"{self.rate:,} Hz, {counted(self.channels, 'channel')}, as at its beginning"
                         what = "audio that changes its form on the way"
                         raise DataError(what, where=self.path, found=finding, expected=expected, do=_again(self.path))
                     block = _mono(_columns(frame), self.path)
@@ -264,7 +265,7 @@ class VideoAudio(StreamedAudio):
         except (OSError, av.error.FFmpegError, ValueError) as error:
             raise _damaged(self.path, f"{_said(error)} after {decoded / self.rate:.2f} s") from None
         if self.declared and decoded < self.declared - _PACKET:
-            finding, expected = f"{decoded:,} samples", f"{self.declared:,}, as its index says"
+            finding, expected = counted(decoded, "sample"), f"{self.declared:,}, as its index says"
             what, do = "the video file was cut short", "Copy it again"
             raise DataError(what, where=self.path, found=finding, expected=expected, do=do)
         if not at:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from harness.datasets.audio.limits import audio_command, impossible_sound
 from harness.errors import DataError
+from harness.system.counts import counted
 from harness.system.regular import open_file
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def open_audio(path: Path) -> AudioFile:
             claimed = audio.length
     if claimed != audio.length:
         what = "the .wav file was cut short" if claimed > audio.length else _NO_SENSE
-        raise _refused(path, what, f"{audio.length:,} samples", f"{claimed:,}, as its header says")
+        raise _refused(path, what, counted(audio.length, "sample"), f"{claimed:,}, as its header says")
     if not audio.length:
         raise _refused(path, "the audio file holds no audio", "0 samples")
     return audio
@@ -207,7 +208,7 @@ def _claimed_samples(path: Path, stream: IO[bytes]) -> int | None:
 def _check_possible(path: Path, channels: int, rate: int, form: str, samples: int) -> None:
     impossible = impossible_sound(rate, channels, samples)
     if impossible is not None:
-        header = f"{channels} channels, {rate} Hz, {form}, {samples:,} samples"
+        header = f"{counted(channels, 'channel')}, {rate} Hz, {form}, {counted(samples, 'sample')}"
         raise _refused(path, _NO_SENSE, header, impossible[1])
 
 

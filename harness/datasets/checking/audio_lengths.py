@@ -13,6 +13,7 @@ from harness.datasets.audio.streams import decoded_seconds
 from harness.datasets.dataset import Video
 from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
 from harness.errors import DataError, MissingDependencyError, NoAudioError, problem
+from harness.system.counts import counted
 from harness.system.progress import progress
 
 _SHORT, _SHARE = 1.0, 0.02  # seconds, or of the expected length, within which lengths fit
@@ -48,7 +49,7 @@ def _shown(n: int) -> Iterator[Callable[[int], None]]:
     if n < _MANY:
         yield lambda done: None
         return
-    with progress(f"decoding {n:,} audio files", n, "audio files") as advance:
+    with progress(f"decoding {counted(n, 'audio file')}", n, "audio files") as advance:
         yield advance
 
 
@@ -101,7 +102,7 @@ def note_undecoded(videos: Iterable[Video]) -> list[str]:
     try:
         open_media(undecoded[0])
     except MissingDependencyError as error:
-        return [f"the audio of {len(undecoded):,} video files was not decoded: {error}"]
+        return [f"the audio of {counted(len(undecoded), 'video file')} was not decoded: {error}"]
     except DataError:
         return []
     return []

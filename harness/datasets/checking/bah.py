@@ -20,7 +20,7 @@ from harness.datasets.images.sources import Pictures
 from harness.errors import AbawError, DataError, problem
 from harness.files.labels.ambivalence import Annotation, ListedVideo, read_annotations, read_split_list
 from harness.files.persons import person_of_name
-from harness.system.counts import some
+from harness.system.counts import counted, some, verb_for
 from harness.tasks import AH, AHV
 
 _SHOWN = 5
@@ -65,7 +65,7 @@ def check_bah(root: Path, *, cache: Path | None = None) -> DataReport:
     for split, members in opened[0].splits.items():
         report.notes += note_transcripts(split, members)
         persons = {video.person for video in members}
-        report.notes += [f"{split}: {len(persons)} persons"] if persons else []
+        report.notes += [f"{split}: {counted(len(persons), 'person')}"] if persons else []
     lengths_by_name: dict[str, int] = {}
     for pack in layout.packs.values():
         annotations = _entries(report, pack)
@@ -89,7 +89,7 @@ def _by_frames(videos: Sequence[Video]) -> Iterator[tuple[Path, tuple[float, str
         except DataError:  # its images can't be listed, which is a problem of its own
             continue
         if n:
-            yield video.audio, (n / FPS, f"{n:,} frames at {FPS:g} per second")
+            yield video.audio, (n / FPS, f"{counted(n, 'frame')} at {FPS:g} per second")
 
 
 def _missing_crops(opened: Sequence[Dataset], lengths: Mapping[str, int]) -> list[str]:
@@ -108,10 +108,14 @@ def _missing_crops(opened: Sequence[Dataset], lengths: Mapping[str, int]) -> lis
                 counts[video.name] = (there, n)
     if not counts:
         return []
-    some_counts = [f"{there:,} for the {n:,} frames of {name}" for name, (there, n) in list(counts.items())[:_SHOWN]]
-    shown = "; ".join(some_counts) + (f"; and {len(counts) - _SHOWN} more videos" if len(counts) > _SHOWN else "")
+    some_counts = [
+        f"{there:,} for the {counted(n, 'frame')} of {name}" for name, (there, n) in list(counts.items())[:_SHOWN]
+    ]
+    shown = "; ".join(some_counts) + (
+        f"; and {counted(len(counts) - _SHOWN, 'more video')}" if len(counts) > _SHOWN else ""
+    )
     do = "Unpack the crops again: frames in between count as without a crop"
-    what = f"{len(counts)} videos lack crops"
+    what = f"{counted(len(counts), 'video', 'lack')} crops"
     return [problem(what, found=shown, expected="a crop per frame, as the organisers made them", do=do)]
 
 
@@ -137,13 +141,20 @@ def _note_labels(report: DataReport, pack: BahPack, annotations: Mapping[str, An
     report.problems += _contradictions(pack, listed, annotations)
     alone = sorted(set(annotations) - set(listed))
     if alone:
-        report.notes.append(f"{pack.annotations}: {len(alone)} videos are in no list of a split: {some(alone)}")
+        report.notes.append(
+            f"{pack.annotations}: {counted(len(alone), 'video', 'are')} in no list of a split: {some(alone)}"
+        )
     hidden = [name for name, entry in annotations.items() if entry.video == 1 and not (entry.frames == 1).any()]
     if hidden:
-        report.notes.append(f"{len(hidden)} videos are labelled 1 and have no frame that is: {some(hidden)}")
+        report.notes.append(
+            f"{counted(len(hidden), 'video', 'are')} labelled 1 and {verb_for(len(hidden), 'have')} no frame that is: "
+            f"{some(hidden)}"
+        )
     partly = [name for name, entry in annotations.items() if (entry.frames == AH.invalid).any()]
     if partly:
-        report.notes.append(f"{len(partly)} videos have frames without a label, which count nowhere: {some(partly)}")
+        report.notes.append(
+            f"{counted(len(partly), 'video', 'have')} frames without a label, which count nowhere: {some(partly)}"
+        )
 
 
 def _contradictions(
@@ -157,10 +168,12 @@ def _contradictions(
             both = f"{entry.video} here, {row.label} in the list of its split"
             messages.append(problem(f"two labels for {name}", where=where, found=both, do="Keep one edition's files"))
         if entry.video == 0 and (entry.frames == 1).any():
-            frames = f"{int((entry.frames == 1).sum())} frames labelled 1"
+            frames = f"{counted(int((entry.frames == 1).sum()), 'frame')} labelled 1"
             messages.append(problem(f"{name} is labelled 0 as a video", where=where, found=frames))
     more = len(messages) - _SHOWN
-    return messages[:_SHOWN] + ([f"{more} more videos with labels that contradict each other"] if more > 0 else [])
+    return messages[:_SHOWN] + (
+        [f"{counted(more, 'more video')} with labels that contradict each other"] if more > 0 else []
+    )
 
 
 def _audio_alone(pack: BahPack) -> list[str]:
@@ -192,6 +205,6 @@ def _shared_persons(layout: BahLayout) -> list[str]:
     if not moved:
         return []
     return [
-        f"{len(moved)} persons are in one split in edition 8 and in another in edition 10 ({some(moved)}): never train "
-        "on the one and score on the other"
+        f"{counted(len(moved), 'person', 'are')} in one split in edition 8 and in another in edition 10 "
+        f"({some(moved)}): never train on the one and score on the other"
     ]

@@ -23,7 +23,7 @@ from harness.datasets.images.sources import Pictures
 from harness.datasets.vidmimic import has_vidmimic
 from harness.errors import AbawError, DataError
 from harness.files.labels.text import read_labels
-from harness.system.counts import some
+from harness.system.counts import counted, some, verb_for
 
 
 def check_data(
@@ -117,11 +117,12 @@ def _note_sound(
     unclaimed = sorted(path.name for path in layout.audio.values() if path not in sounds)
     if silent and unclaimed:
         report.notes.append(
-            f"{len(silent)} recordings have no audio ({some(silent)}), and {len(unclaimed)} audio files are no "
-            f"video's: {some(unclaimed)}"
+            f"{counted(len(silent), 'recording', 'have')} no audio ({some(silent)}), and "
+            f"{counted(len(unclaimed), 'audio file', 'are')} no video's: {some(unclaimed)}"
         )
     if layout.other_audio:
-        first = layout.other_audio[0]
+        first, n_others = layout.other_audio[0], len(layout.other_audio)
         report.notes.append(
-            f"{first.parent}: {len(layout.other_audio)} files are no .wav or .flac and were left out: {first.name}"
+            f"{first.parent}: {counted(n_others, 'file', 'are')} no .wav or .flac and "
+            f"{verb_for(n_others, 'were')} left out: {first.name}"
         )

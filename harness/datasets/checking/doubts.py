@@ -19,6 +19,7 @@ from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.images.placeholders import doubts_of_placeholders
 from harness.datasets.images.positions import doubts_of_positions, first_annotated
 from harness.errors import DataError, MissingDependencyError, problem
+from harness.system.counts import counted
 from harness.system.groups import grouped
 
 _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
@@ -57,7 +58,7 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> I
             f"the audio of {' and '.join(alike)} is {differs} than {whose} frames",
             where=audio,
             found=f"{length:.2f} s of audio",
-            expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
+            expected=f"{expected:.2f} s, {counted(n_frames, 'frame')} at {rate:.4g} per second, {source}",
             do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
             "frames off",
         )
@@ -77,7 +78,9 @@ def note_doubts(report: DataReport, videos: Sequence[Video], noun: str, *, place
     report.notes += [note] if (note := first_annotated(listed_videos)) else []
     report.problems += doubts_of_placeholders(listed_videos, noun) if placeholders else []
     notes = [note for video in listed_videos if isinstance(video.images, ImageFiles) for note in video.images.notes]
-    report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])
+    report.notes += notes[:_SHOWN] + (
+        [f"and {counted(len(notes) - _SHOWN, 'more such folder')}"] if len(notes) > _SHOWN else []
+    )
 
 
 def sound_seconds(path: Path) -> float:

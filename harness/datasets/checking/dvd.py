@@ -17,6 +17,7 @@ from harness.datasets.video_files.capture import undecodable
 from harness.datasets.video_files.counts import FilmCount, count_film, count_films, lost_frames, wrong_header
 from harness.errors import AbawError, DataError, problem
 from harness.files.labels.by_frame import read_frame_labels
+from harness.system.counts import counted
 
 _SHOWN = 5
 
@@ -98,14 +99,16 @@ def _note_film(report: DataReport, video: Video, films: Mapping[Path, _Looked]) 
         except DataError:
             return
         if n != count.frames:
-            report.notes.append(f"{video.image_folder} holds {n} frames, its film {video.film.name} {count.frames}")
+            report.notes.append(
+                f"{video.image_folder} holds {counted(n, 'frame')}, its film {video.film.name} {count.frames}"
+            )
         return
     if count.frames < video.n_frames:
         report.problems.append(
             problem(
                 "this film is shorter than its video's labels or template",
                 where=video.film,
-                found=f"{count.frames} frames",
+                found=counted(count.frames, "frame"),
                 expected=video.n_frames,
                 do="The rest counts as without a picture; see whether this is the film that was annotated",
             )
@@ -126,5 +129,5 @@ def _note_gaps(report: DataReport, split: str, videos: Sequence[Video]) -> None:
         if len(missing):
             texts.append(f"{video.name} lacks {len(missing)} of {video.n_frames}, the first is {missing[0]}")
     if texts:
-        more = f"; and {len(texts) - _SHOWN} more videos" if len(texts) > _SHOWN else ""
+        more = f"; and {counted(len(texts) - _SHOWN, 'more video')}" if len(texts) > _SHOWN else ""
         report.notes.append(f"VD {split}: frames without a picture: {'; '.join(texts[:_SHOWN])}{more}")

@@ -14,7 +14,7 @@ from harness.datasets.images.folders import plain_name
 from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.images.sources import Pictures
 from harness.errors import DataError, problem
-from harness.system.counts import some
+from harness.system.counts import counted, some
 from harness.tasks import VD, Task, valid_rows
 
 
@@ -92,11 +92,14 @@ def add_splits(report: DataReport, data: Dataset, listed: dict[Path, Pictures], 
         beyond = pictures_beyond_the_end(videos)
         lengths = {video.name: video.n_frames for video in videos}
         report.notes += [
-            f"{task.name} {split}: {name} has {lengths[name]} official frames, but a {task.noun} numbered {last}"
+            f"{task.name} {split}: {name} has {counted(lengths[name], 'official frame')}, "
+            f"but a {task.noun} numbered {last}"
             for name, last in list(beyond.items())[:_SHOWN]
         ]
         if len(beyond) > _SHOWN:
-            more = f"{len(beyond) - _SHOWN} more videos have a {task.noun} numbered beyond their last frame"
+            more = (
+                f"{counted(len(beyond) - _SHOWN, 'more video', 'have')} a {task.noun} numbered beyond their last frame"
+            )
             report.notes.append(f"{task.name} {split}: {more}")
     both = {v.name for v in data.splits.get("train", ())} & {v.name for v in data.splits.get("test", ())}
     if both:
@@ -116,7 +119,7 @@ def _without_images(data: Dataset, split: str, members: Sequence[Video], videos:
     empty = [(before, after) for before, after in zip(members, videos, strict=True) if not len(after.images)]
     broken = [before.name for before, after in empty if before.film or before.image_folder != after.image_folder]
     if broken:
-        what = f"{data.task.name} {split}: {len(broken)} videos have no {noun} that can be read"
+        what = f"{data.task.name} {split}: {counted(len(broken), 'video', 'have')} no {noun} that can be read"
         do = "Mend what is named for each of them"
         texts.append(problem(what, found=some(broken), do=do))
     bare = [before.name for before, _ in empty if before.name not in broken]
@@ -129,7 +132,7 @@ def _without_images(data: Dataset, split: str, members: Sequence[Video], videos:
     elif data.strangers:
         listed += f"; and folders of images that are no video's: {some(data.strangers)}"
         do += ", or rename these folders after their videos"
-    what = f"{data.task.name} {split}: {len(bare)} videos have no {noun} at all"
+    what = f"{data.task.name} {split}: {counted(len(bare), 'video', 'have')} no {noun} at all"
     if data.task.level == "frame":
         do = f"They get the training set's class frequencies; {do}"
     else:

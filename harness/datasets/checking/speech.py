@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.datasets.checking.audio_lengths import sound_fits
 from harness.datasets.dataset import Video
 from harness.errors import problem
-from harness.system.counts import some
+from harness.system.counts import counted, some, verb_for
 
 SHORTEST = 0.025
 """Seconds of audio that an encoder of speech needs for its first row: 400 samples at 16 kHz."""
@@ -63,8 +63,8 @@ def note_without_video(audio: Collection[str], videos: Collection[str], where: P
     if not alone:
         return []
     if not videos:
-        return [f"{len(alone)} audio files and no video files in {where}: whether both fit can't be told"]
-    return [f"{len(alone)} audio files have no video file in {where}: {some(alone)}"]
+        return [f"{counted(len(alone), 'audio file')} and no video files in {where}: whether both fit can't be told"]
+    return [f"{counted(len(alone), 'audio file', 'have')} no video file in {where}: {some(alone)}"]
 
 
 def note_transcripts(split: str, videos: Sequence[Video]) -> list[str]:
@@ -73,4 +73,7 @@ def note_transcripts(split: str, videos: Sequence[Video]) -> list[str]:
     if not known:
         return []
     empty = [video.name for video in known if video.transcript is not None and video.transcript.is_empty]
-    return [f"{split}: {len(known)} of {len(videos)} videos have a transcript, {len(empty)} of these are empty"]
+    return [
+        f"{split}: {len(known)} of {counted(len(videos), 'video')} {verb_for(len(known), 'have')} a transcript, "
+        f"{len(empty)} of these {verb_for(len(empty), 'are')} empty"
+    ]

@@ -22,6 +22,7 @@ from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
 from harness.datasets.vidmimic import PackFiles, VidmimicLayout, find_vidmimic, open_vidmimic
 from harness.errors import AbawError, DataError
 from harness.files.labels.truth import read_truth
+from harness.system.counts import counted
 from harness.tasks import EMI
 
 
@@ -79,7 +80,7 @@ def _first_numbers(videos: Sequence[Video]) -> list[str]:
             counts[first] = counts.get(first, 0) + 1
     if not counts:
         return []
-    parts = [f"with {first} in {count} videos" for first, count in sorted(counts.items())[:3]]
+    parts = [f"with {first} in {counted(count, 'video')}" for first, count in sorted(counts.items())[:3]]
     return [f"images of a face begin {', '.join(parts)}"]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.system.counts import counted
 from harness.system.groups import grouped
 
 Identity = tuple[int, int]
@@ -191,7 +192,7 @@ def match_folders(paths_by_name: Mapping[str, list[Path]], videos: Collection[st
     if deeper:
         notes.append(
             f"{deeper[0]}: took the images in {folders[deeper[0]]}, one folder deeper than usual"
-            + (f"; likewise for {len(deeper) - 1} more videos" if deeper[1:] else "")
+            + (f"; likewise for {counted(len(deeper) - 1, 'more video')}" if deeper[1:] else "")
         )
     strangers = {name for name, paths in paths_by_name.items() if not taken.issuperset(paths)}
     return Matched(folders, tuple(notes), tuple(sorted(strangers)))
@@ -208,5 +209,5 @@ def _one(video: str, folders: list[Path]) -> tuple[Path, str]:
         return folders[0], ""
     counts = {folder: sum(1 for _ in os.scandir(folder)) for folder in folders}
     best = max(folders, key=lambda folder: counts[folder])
-    listed = ", ".join(f"{folder} ({counts[folder]} files)" for folder in folders)
-    return best, f"{video} has {len(folders)} folders of images, {listed}; took {best}, which has the most"
+    listed = ", ".join(f"{folder} ({counted(counts[folder], 'file')})" for folder in folders)
+    return best, f"{video} has {counted(len(folders), 'folder')} of images, {listed}; took {best}, which has the most"

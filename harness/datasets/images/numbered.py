@@ -19,6 +19,7 @@ from harness.datasets.images.folders import IMAGE
 from harness.datasets.images.sources import Picture, PictureReader, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.files.format import MOST_FRAMES
+from harness.system.counts import counted, verb_for
 from harness.system.groups import grouped
 from harness.system.images import decode_rgb
 from harness.system.regular import broken_link, kind_of, read_file
@@ -167,7 +168,7 @@ def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | 
         raise DataError(
             f"{noun}s must be numbered from 1, one file per frame",
             where=folder,
-            found=f"{rows[0][1]} to {rows[-1][1]}, {len(rows)} files",
+            found=f"{rows[0][1]} to {rows[-1][1]}, {counted(len(rows), 'file')}",
             do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
             "extract them again, from 1",
         )
@@ -226,7 +227,7 @@ def _frames_by(
         if gaps or numbers[0] > 1:
             notes.append(
                 f"{folder}: numbers go from {numbers[0]} to {numbers[-1]}, of which {gaps} are left out; these "
-                f"{len(numbers)} {noun}s are frames 1 to {len(numbers)} in their order"
+                f"{counted(len(numbers), noun, 'are')} frames 1 to {len(numbers)} in their order"
             )
         return np.arange(1, len(numbers) + 1, dtype=np.int64)
     return numbers - numbering.first + 1
@@ -258,14 +259,17 @@ def _numbered(
         raise DataError(
             f"the names of these images don't tell their frames, so that none can be read as a {noun}",
             where=folder,
-            found=f"{len(images)} files such as {min(images)[0]}",
+            found=f"{counted(len(images), 'file')} such as {min(images)[0]}",
             expected=numbering.example,
         )
     if images and not rows:
         rows = _named_otherwise(folder, noun, images, notes)
         others = [other for other in others if not IMAGE.search(other[0])]
     if others and rows:
-        notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0][0]}")
+        notes.append(
+            f"{folder}: {counted(len(others), 'file', 'are')} no {noun if len(others) == 1 else f'{noun}s'} and "
+            f"{verb_for(len(others), 'were')} left out, such as {others[0][0]}"
+        )
     return rows
 
 
@@ -324,14 +328,14 @@ def _untold(folder: Path, noun: str, names: Sequence[str]) -> str:
         return problem(
             f"several images for one frame, so that none can be read as a {noun}",
             where=folder,
-            found=f"{len(names)} files, of them {' and '.join(same[:3])}",
+            found=f"{counted(len(names), 'file')}, of them {' and '.join(same[:3])}",
             expected="one image per frame",
             do="Keep the image of the person whom the labels are about, and take the others out of the folder",
         )
     return problem(
         f"the names of these images don't tell their frames, so that none can be read as a {noun}",
         where=folder,
-        found=f"{len(names)} files such as {names[0]} and {names[-1]}",
+        found=f"{counted(len(names), 'file')} such as {names[0]} and {names[-1]}",
         expected="00001.jpg, 00002.jpg and so on, or names that are alike but for the frame's number",
         do="Rename them after their frames, counted from 1",
     )

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from harness.datasets.dataset import Video
 from harness.datasets.images.numbered import ImageFiles
 from harness.errors import DataError, problem
+from harness.system.counts import counted
 from harness.system.images import read_rgb
 from harness.system.regular import read_file
 from harness.tasks import VD
@@ -44,10 +45,11 @@ def doubts_of_placeholders(videos: Sequence[Video], noun: str) -> Iterator[str]:
     about = "about " if any(file.estimated for file in copied) else ""
     folders = {folder for file in copied for folder in file.folders}
     texts = [f"{file.words} the same as {file.first}{file.look}" for file in copied[:_SHOWN]]
-    more = f"; and {len(copied) - _SHOWN} more such files" if len(copied) > _SHOWN else ""
+    more = f"; and {counted(len(copied) - _SHOWN, 'more such file')}" if len(copied) > _SHOWN else ""
     unless = "unless the film stands still there, " if noun == VD.noun else ""
     yield problem(
-        f"{about}{total:,} {noun}s of {len(folders)} videos look like placeholders: the same file again and again",
+        f"{about}{counted(total, noun)} of {counted(len(folders), 'video')} look like placeholders: "
+        "the same file again and again",
         found="; ".join(texts) + more,
         do=f"They count as {noun}s now. `{copied[0].listing}` lists "
         f"{'those of the first file' if copied[1:] else 'them'}; {unless}remove them all, and their frames count as "

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from harness.datasets.dataset import Video
 from harness.datasets.images.numbered import ImageFiles
 from harness.errors import problem
+from harness.system.counts import counted, verb_for
 from harness.system.groups import grouped
 from harness.tasks import VD
 
@@ -84,8 +85,8 @@ def first_annotated(videos: Sequence[Video]) -> str:
         return ""
     frames = "frame 1 counts" if k == 2 else f"frames 1 to {k - 1} count"
     return (
-        f"annotations begin with frame {k} in {len(names)} of {len(first)} videos, such as {names[0]}: {frames} "
-        f"nowhere; if the row of frame {k} belongs to frame 1, their numbers are {k - 1} too high"
+        f"annotations begin with frame {k} in {len(names)} of {counted(len(first), 'video')}, such as {names[0]}: "
+        f"{frames} nowhere; if the row of frame {k} belongs to frame 1, their numbers are {k - 1} too high"
     )
 
 
@@ -116,14 +117,17 @@ def _beyond(rows: Sequence[_Numbers], noun: str) -> str:
     late = sum(row.first == k + 1 for row in rows)
     first = next(row for row in rows if row.name == names[0])
     if late >= _HALF * len(rows) and all(row.first > k for row in rows):
-        do = f"{late} of these videos begin with {noun} {k + 1}: numbers are {k} too high. Rename them, the first first"
+        do = (
+            f"{late} of these videos {verb_for(late, 'begin')} with {noun} {k + 1}: numbers are {k} too high. "
+            "Rename them, the first first"
+        )
     else:
         do = (
             f"The first {noun} is {min(row.first for row in rows)}: either the labels end early or their frame numbers "
             f"are too low, or there are {noun}s too many somewhere; hold one near the end against its label"
         )
-    what = f"{noun}s go on to {k} beyond the last frame in {len(names)} of {len(rows)} videos"
-    return problem(what, found=f"{noun} {first.last} in {first.name}, which has {first.n} frames", do=do)
+    what = f"{noun}s go on to {k} beyond the last frame in {len(names)} of {counted(len(rows), 'video')}"
+    return problem(what, found=f"{noun} {first.last} in {first.name}, which has {counted(first.n, 'frame')}", do=do)
 
 
 def _every_other(rows: Sequence[_Numbers], noun: str) -> str:
@@ -133,8 +137,9 @@ def _every_other(rows: Sequence[_Numbers], noun: str) -> str:
     first = next(row for row in rows if row.name == names[0])
     ordinal = {2: "second", 3: "third"}.get(step, f"{step}th")
     return problem(
-        f"only every {ordinal} frame has a {noun} in {len(names)} of {len(rows)} videos",
-        found=f"{first.count:,} {noun}s for {first.n:,} frames of {first.name}, from {first.first} to {first.last}",
+        f"only every {ordinal} frame has a {noun} in {len(names)} of {counted(len(rows), 'video')}",
+        found=f"{counted(first.count, noun)} for {counted(first.n, 'frame')} of {first.name}, "
+        f"from {first.first} to {first.last}",
         expected=f"one {noun} per frame",
         do=f"Extract every frame: those between count as without a {noun}",
     )
@@ -148,8 +153,8 @@ def _at_another_rate(rows: Sequence[_Numbers], noun: str) -> str:
         return ""
     first = rows[0]
     return problem(
-        f"the last {noun}'s number is about {rate:.2f} times the number of frames in {len(rows)} videos",
-        found=f"{first.last:,} in {first.name}, which has {first.n:,} frames",
+        f"the last {noun}'s number is about {rate:.2f} times the number of frames in {counted(len(rows), 'video')}",
+        found=f"{first.last:,} in {first.name}, which has {counted(first.n, 'frame')}",
         expected=f"one {noun} per frame, numbered as the labels",
         do="They look extracted at another frame rate: extract every frame",
     )
@@ -164,9 +169,9 @@ def _renumbered(rows: Sequence[_Numbers], noun: str) -> str:
         return ""
     first = max(ordered, key=lambda row: row.n - row.count)
     return problem(
-        f"{noun}s have no gap but end early, by {min(missing)} to {max(missing)}, in {len(ordered)} of {len(rows)} "
-        "videos",
-        found=f"{noun}s 1 to {first.last:,} in {first.name}, which has {first.n:,} frames",
+        f"{noun}s have no gap but end early, by {min(missing)} to {max(missing)}, in {len(ordered)} of "
+        f"{counted(len(rows), 'video')}",
+        found=f"{noun}s 1 to {first.last:,} in {first.name}, which has {counted(first.n, 'frame')}",
         expected=f"gaps where a frame has no {noun}",
         do=f"If they were numbered one after the other, without the frames that have no {noun}, each behind the "
         "first such frame stands for too early a one: extract them again, with the frame's number in each name. If "
@@ -184,8 +189,9 @@ def _early_end(rows: Sequence[_Numbers], noun: str) -> str:
     frames = "frame" if k == 1 else f"{k} frames"
     zero = ", as where they were counted from 0 and number 0 was lost" if k == 1 else ""
     return problem(
-        f"no video has a {noun} for its last {frames}, and {len(names)} of {len(rows)} have one just before",
-        found=f"{noun} {first.last} is the last in {first.name}, which has {first.n} frames",
+        f"no video has a {noun} for its last {frames}, and {len(names)} of {len(rows)} "
+        f"{verb_for(len(names), 'have')} one just before",
+        found=f"{noun} {first.last} is the last in {first.name}, which has {counted(first.n, 'frame')}",
         do=f"Numbers may be {k} too low{zero}: hold one against its frame in the video. If they are, rename them, "
         "the last one first, or extract them again, from 1; if not, extract the ends",
     )
@@ -224,8 +230,8 @@ def _late_annotations(videos: Sequence[Video]) -> str:
     if k < 1 or len(names) < max(2, _MOST * len(offsets)):
         return ""
     return problem(
-        f"annotations begin with frame {k + 1} and end {k} beyond the last {VD.noun} in {len(names)} of {len(offsets)} "
-        "videos",
+        f"annotations begin with frame {k + 1} and end {k} beyond the last {VD.noun} in {len(names)} of "
+        f"{counted(len(offsets), 'video')}",
         found=f"frames {k + 1} to {next(v.n_frames for v in videos if v.name == names[0])} in {names[0]}",
         expected=f"frames from 1, as the {VD.noun}s",
         do=f"Their numbers are {k} too high: subtract {k} from each in the annotation files",

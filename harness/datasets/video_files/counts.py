@@ -26,6 +26,7 @@ from harness.datasets.video_files.readings import ReadingCache
 from harness.datasets.video_files.times import FrameTimes, frame_times
 from harness.errors import DataError, problem
 from harness.records.document import Count, Number, Whole
+from harness.system.counts import counted
 from harness.system.images import opencv
 from harness.system.progress import progress
 
@@ -159,7 +160,7 @@ def count_films(paths: Iterable[Path], cache: Path | None = None) -> None:
 
     largest_first = sorted(missing, key=lambda path: -path.stat().st_size)
     with (
-        progress(f"counting the frames of {len(missing)} video files", len(missing), "files") as advance,
+        progress(f"counting the frames of {counted(len(missing), 'video file')}", len(missing), "files") as advance,
         ThreadPoolExecutor(min(cores, len(missing))) as pool,
     ):
         for _ in pool.map(count, largest_first):
@@ -196,7 +197,8 @@ def lost_frames(path: Path, count: FilmCount) -> str:
     return problem(
         "not all of this film can be decoded, or its header is wrong",
         where=path,
-        found=f"{count.frames} of {count.whole} frames ({count.packets} packets; its header says {count.header})",
+        found=f"{count.frames} of {counted(count.whole, 'frame')} ({counted(count.packets, 'packet')}; "
+        f"its header says {count.header})",
         do="Copy it again: frames from the damaged place on count as without a picture",
     )
 
@@ -218,8 +220,8 @@ def wrong_header(path: Path, count: FilmCount) -> str:
     return problem(
         f"This film's header gives another length than decoding, which counts; likely {cause}",
         where=path,
-        found=f"{count.frames} decoded frames",
-        expected=f"{count.header} by its header, {count.packets} packets",
+        found=counted(count.frames, "decoded frame"),
+        expected=f"{count.header} by its header, {counted(count.packets, 'packet')}",
     )
 
 

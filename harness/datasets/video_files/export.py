@@ -14,6 +14,7 @@ from harness.datasets.video_files.images import film_pictures
 from harness.errors import AbawError, DataError, problem
 from harness.files.labels.by_frame import read_frame_labels
 from harness.system.atomic import atomic_folder, sweep_partials
+from harness.system.counts import counted
 from harness.system.images import opencv
 
 QUALITY = 95
@@ -154,7 +155,7 @@ def _other_count(job: Job, there: int, expected: int) -> str:
     return problem(
         "frames are there already, but not as many as in the film; nothing was overwritten",
         where=job.folder,
-        found=f"{there} frames",
+        found=counted(there, "frame"),
         expected=f"{expected}, as in {job.film.name}",
         do="To decode the video file again, remove this folder first",
     )
@@ -173,7 +174,7 @@ def _checked(job: Job, n: int, wrong: str) -> Decoded:
     except AbawError as error:
         return Decoded(job.split, job.film.stem, n, problem=str(error))
     if n < annotated:
-        count, needed = f"{n} frames", f"{annotated}, as annotated in {job.labels}"
+        count, needed = counted(n, "frame"), f"{annotated}, as annotated in {job.labels}"
         do = "The rest counts as without a picture; see whether this is the film that was annotated"
         wrong = problem("this film is shorter than its labels", where=job.film, found=count, expected=needed, do=do)
     return Decoded(job.split, job.film.stem, n, problem=wrong)

@@ -19,6 +19,7 @@ from harness.datasets.video_files.capture import count_packets as count_packets
 from harness.datasets.video_files.capture import decoder, open_capture, undecodable
 from harness.datasets.video_files.counts import FilmCount, count_film
 from harness.errors import DataError, problem
+from harness.system.counts import counted
 from harness.system.images import opencv
 from harness.system.provenance import sha256_of
 
@@ -190,7 +191,7 @@ def _fewer(film: Film, frames: int) -> str:
     return problem(
         "Fewer frames come out of this film than were counted before",
         where=film.path,
-        found=f"{frames} frames",
+        found=counted(frames, "frame"),
         expected=film.count.frames,
         do="See whether the file was changed while it was read, then run the same command again",
     )

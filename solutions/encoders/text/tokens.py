@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import MissingDependencyError, SolutionError, install_command
+from harness.system.counts import counted
 
 if TYPE_CHECKING:
     import tokenizers
@@ -44,13 +45,13 @@ class Tokenizer:
         if self._tokenizer.get_vocab_size() > vocabulary:
             raise SolutionError(
                 f"the tokenizer of {name} is not that of its network",
-                found=f"{self._tokenizer.get_vocab_size():,} tokens",
+                found=counted(self._tokenizer.get_vocab_size(), "token"),
                 expected=f"at most {vocabulary:,}",
                 do="Was the right file imported? See abaw weights list",
             )
         if marks != 2:
             raise SolutionError(
-                f"the tokenizer of {name} sets no start and end mark", found=f"{marks} marks", expected="2"
+                f"the tokenizer of {name} sets no start and end mark", found=counted(marks, "mark"), expected="2"
             )
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.files.archives.zips import count_entries
+from harness.system.counts import counted
 from solutions.weights.pickled.pickles import Items, Name, Persistent, mapping, read_pickle
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _check_bounds(place: _Place, offset: Any, size: tuple[int, ...], stride: tup
     count = math.prod(size)
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if count else offset - 1
     if last >= place.count or count >= 2**62:
-        raise ValueError(f"a tensor that reaches beyond its storage of {place.count:,} elements")
+        raise ValueError(f"a tensor that reaches beyond its storage of {counted(place.count, 'element')}")
     return count
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
+from harness.system.counts import counted
 from harness.system.regular import open_file
 from solutions.weights.pickled.containers import MAX_DIMENSIONS, Storages, open_container
 from solutions.weights.pickled.pickles import Call, Items, Name, called, describe, mapping
@@ -91,7 +92,7 @@ def _read_torch(stream: io.BufferedReader, head: bytes) -> dict[str, torch.Tenso
         if name in tensors:
             raise ValueError(f"two tensors called {name!r:.200}")
         if len(name) > MAX_NAME:
-            raise ValueError(f"a tensor with a name of {len(name):,} characters")
+            raise ValueError(f"a tensor with a name of {counted(len(name), 'character')}")
         if name == "__metadata__":
             raise ValueError("a tensor called '__metadata__', which safetensors keeps for itself")
         if len(tensors) >= MAX_NAMES:

@@ -120,7 +120,7 @@ def test_one_line_per_video_that_does_not_fit_and_a_summary():
         "late_sound.mp4: late-audio +10 frames (+416 ms; audio starts 0.416 s after the first image)"
     )
     assert re.search(r"hidden-frames +note +2 +\+7 +\+8", result.stdout)
-    assert lines[-1] == "12 videos, 12 decoded: 4 fit, 7 have notes, 1 have problems"
+    assert lines[-1] == "12 videos, 12 decoded: 4 fit, 7 have notes, 1 has problems"
     assert result.exit_code == 1
 
 
@@ -253,7 +253,7 @@ def test_affwild2_holds_labels_and_crops_against_frames(tmp_path):
         "d_left": {},
         "stranger.mp4": {},
     }
-    assert "1 video files are of no labelled or listed video: stranger.mp4, for one" in report["notes"]
+    assert "1 video file is of no labelled or listed video: stranger.mp4, for one" in report["notes"]
 
 
 def test_two_people_of_one_file_are_decoded_once(tmp_path, decodings):
@@ -335,7 +335,7 @@ def test_features_without_a_file_meet_official_frames(tmp_path):
     report = aligned(tmp_path / "data", "--features", tmp_path / "openface")
     (misfit,) = report["videos"][0]["misfits"]
     assert (misfit["cause"], misfit["offset_frames"], misfit["offset_ms"]) == ("features-beyond", 3, 0)
-    assert any("1 videos have no video file" in note for note in report["notes"])
+    assert any("1 video has no video file" in note for note in report["notes"])
 
 
 @pytest.mark.parametrize("ending", [".png", ".svg"])

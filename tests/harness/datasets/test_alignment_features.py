@@ -188,8 +188,8 @@ def test_files_are_matched_by_name_and_others_noted(video, tmp_path):
     (folder / "other.csv").write_text(FITTING["OpenFace"])
     report = align_data(video.parent, features=[folder])
     assert [len(one.features) for one in report.videos] == [1, 0]
-    assert f"{folder}: 1 videos have no file: b.mp4" in report.notes
-    assert f"{folder}: 1 files are of no video: other.csv" in report.notes
+    assert f"{folder}: 1 video has no file: b.mp4" in report.notes
+    assert f"{folder}: 1 file is of no video: other.csv" in report.notes
 
 
 def test_a_transport_streams_table_is_matched(tmp_path):

@@ -182,7 +182,7 @@ def test_an_empty_transcript_is_allowed_and_counted(doubts):
     data = open_bah(doubts.root, AH)
     (video,) = data.videos("test")
     assert video.transcript.is_empty
-    assert f"test: 1 videos have an empty transcript: {TESTED}" in data.notes
+    assert f"test: 1 video has an empty transcript: {TESTED}" in data.notes
 
 
 def test_a_transcript_with_another_tag_is_one_error(doubts):

@@ -70,7 +70,7 @@ def test_lengths_that_disagree_are_a_problem_told_once(small_tree):
 
 def test_videos_without_any_crop_are_a_problem(small_tree):
     small_tree.labels("train", "bare", [0])
-    assert "EXPR train: 1 videos have no crop at all; found bare" in check_affwild2(small_tree.root).problems[0]
+    assert "EXPR train: 1 video has no crop at all; found bare" in check_affwild2(small_tree.root).problems[0]
 
 
 def test_a_test_video_that_was_trained_on_is_a_problem(small_tree):

@@ -58,7 +58,7 @@ def test_folder_numbered_from_0_is_a_problem_and_unreadable(tiny_dvd):
     (folder / "00001.jpg").rename(folder / "00000.jpg")
     problems = check_dvd(tiny_dvd).problems
     assert "0000: pictures must be numbered from 1" in problems[0]
-    assert "VD train: 1 videos have no picture that can be read; found 0000" in problems[1]
+    assert "VD train: 1 video has no picture that can be read; found 0000" in problems[1]
     assert "unpack" not in problems[1]
 
 
@@ -72,7 +72,7 @@ def test_a_film_as_long_as_its_labels_is_fine(tiny_dvd, filmed):
     filmed("Validation", "0001", frames_of(tiny_dvd, "0001"))
     report = check_dvd(tiny_dvd)
     assert report.problems == []
-    assert "1 videos have no folder of frames; their pictures come out of their films" in report.notes
+    assert "1 video has no folder of frames; their pictures come out of their films" in report.notes
 
 
 def test_video_file_shorter_than_labels_is_a_problem(tiny_dvd, filmed):
@@ -137,7 +137,7 @@ def test_equal_images_are_a_problem_unless_the_video_is_still(tiny_dvd):
         (folder / f"{k:05d}.jpg").unlink()
         shutil.copy(folder / "00001.jpg", folder / f"{k:05d}.jpg")
     (text,) = check_dvd(tiny_dvd).problems
-    assert "13 pictures of 1 videos look like placeholders" in text
+    assert "13 pictures of 1 video look like placeholders" in text
     assert "unless the film stands still there, remove them all" in text
 
 

@@ -79,14 +79,14 @@ def test_a_clean_pack_of_edition_8_has_no_problem(doubts):
     assert report.label_counts["AH"]["train"] == {"absent": 5, "present": 2}
     assert report.label_counts["AHV"]["train"] == {"absent": 1, "present": 1}
     assert report.count_meaning["AHV"] == "labelled videos by class"
-    assert "train: 1 persons" in report.notes
-    assert "test: 1 of 1 videos have a transcript, 1 of these are empty" in report.notes
+    assert "train: 1 person" in report.notes
+    assert "test: 1 of 1 video has a transcript, 1 of these is empty" in report.notes
 
 
 def test_missing_crops_are_named(doubts):
     (doubts.home / "cropped-aligned-faces" / SPACED / "frame-2.jpg").unlink()
     (problem,) = check_data(doubts.root).problems
-    assert problem.startswith(f"1 videos lack crops; found 3 for the 4 frames of {SPACED}")
+    assert problem.startswith(f"1 video lacks crops; found 3 for the 4 frames of {SPACED}")
 
 
 def test_missing_crops_of_edition_10_are_named(tmp_path):
@@ -100,12 +100,12 @@ def test_missing_crops_of_edition_10_are_named(tmp_path):
 def test_videos_without_any_crop_are_named(mimics, doubts):
     shutil.rmtree(mimics.root / "face_images" / "00001")
     (problem,) = check_data(mimics.root).problems
-    assert problem.startswith("EMI val: 1 videos have no crop at all; found 00001. A stream of faces knows nothing of")
+    assert problem.startswith("EMI val: 1 video has no crop at all; found 00001. A stream of faces knows nothing of")
     shutil.rmtree(doubts.home / "cropped-aligned-faces" / OTHER)
     problems = check_data(doubts.root).problems
     assert [problem.partition(";")[0] for problem in problems] == [
-        "AH val: 1 videos have no crop at all",
-        "AHV val: 1 videos have no crop at all",
+        "AH val: 1 video has no crop at all",
+        "AHV val: 1 video has no crop at all",
     ]
 
 
@@ -128,7 +128,7 @@ def test_audio_of_another_length_is_named(mimics, doubts):
 def test_audio_without_a_video_file_is_noted(mimics):
     (mimics.root / "raw" / "00001.mp4").unlink()
     report = check_data(mimics.root)
-    assert any(note.startswith("1 audio files have no video file in ") and "00001" in note for note in report.notes)
+    assert any(note.startswith("1 audio file has no video file in ") and "00001" in note for note in report.notes)
     shutil.rmtree(mimics.root / "raw")
     assert any("3 audio files and no video files in" in note for note in check_data(mimics.root).notes)
 
@@ -187,8 +187,8 @@ def test_labels_that_contradict_each_other_are_named(doubts):
     doubts.annotated(labels, {SPACED: 0, second: 0, OTHER: 1})
     report = check_data(doubts.root)
     assert any(f"two labels for {SPACED}; found 0 here, 1 in the list" in problem for problem in report.problems)
-    assert any(f"{second} is labelled 0 as a video; found 1 frames labelled 1" in p for p in report.problems)
-    assert any(f"1 videos are labelled 1 and have no frame that is: {OTHER}" in note for note in report.notes)
+    assert any(f"{second} is labelled 0 as a video; found 1 frame labelled 1" in p for p in report.problems)
+    assert any(f"1 video is labelled 1 and has no frame that is: {OTHER}" in note for note in report.notes)
 
 
 def test_annotations_that_cannot_be_read_are_named(tmp_path):
@@ -334,5 +334,5 @@ def test_numbers_in_a_table_of_words_get_their_zeros(mimics):
     (mimics.root / "transcripts.csv").write_text("Filename,text\n0,zero\n3,three\n1,one\n12660,a\n12661,\n")
     report = check_data(mimics.root)
     assert any("3 names lack leading zeros, such as 0, taken for 00000" in note for note in report.notes)
-    assert "val: 1 of 1 videos have a transcript, 0 of these are empty" in report.notes
-    assert "test: 2 of 2 videos have a transcript, 1 of these are empty" in report.notes
+    assert "val: 1 of 1 video has a transcript, 0 of these are empty" in report.notes
+    assert "test: 2 of 2 videos have a transcript, 1 of these is empty" in report.notes

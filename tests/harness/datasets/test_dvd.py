@@ -135,14 +135,14 @@ def test_test_videos_are_the_templates(scenes):
     scenes.template("0030", 7)
     data = open_dvd(scenes.root)
     assert [(v.name, v.n_frames, len(v.images)) for v in data.videos("test")] == [("0008", 5, 5), ("0030", 7, 0)]
-    assert data.notes == ("Test: 1 videos without template are left out: 0020",)
+    assert data.notes == ("Test: 1 video without template is left out: 0020",)
 
 
 def test_a_video_without_annotations_is_left_out_and_told(scenes):
     scenes.frames("Training", "0099", [1])
     data = open_dvd(scenes.root)
     assert [v.name for v in data.videos("train")] == ["0001", "0002"]
-    assert data.notes == ("Training: 1 videos without annotations are left out: 0099",)
+    assert data.notes == ("Training: 1 video without annotations is left out: 0099",)
 
 
 def test_a_split_without_any_annotation_has_no_labels(scenes):
@@ -204,7 +204,7 @@ def test_a_film_stands_in_for_a_folder_that_is_missing_or_empty(scenes):
     (scenes.root / "Validation/frames/0007").mkdir()
     data = open_dvd(scenes.root)
     assert [v.images.random_access for split in ("train", "val") for v in data.videos(split)] == [True, True, False]
-    assert "1 videos have no folder of frames" in data.notes[0]
+    assert "1 video has no folder of frames" in data.notes[0]
 
 
 def test_two_films_of_one_video_are_refused(scenes):
@@ -293,7 +293,7 @@ def test_annotations_with_other_names_are_joined_with_images(scenes):
     (folder / "0001.csv").rename(folder / "1.csv")
     data = open_dvd(scenes.root)
     assert {v.name: len(v.images) for v in data.videos("train")} == {"0001": 2, "0002": 3}
-    assert "Training: 1 annotations with names in another spelling are taken: 1.csv for 0001" in data.notes
+    assert "Training: 1 annotation with names in another spelling is taken: 1.csv for 0001" in data.notes
     assert not any("without annotations" in text for text in data.notes)
 
 
@@ -302,5 +302,5 @@ def test_images_with_other_names_are_joined_with_template(scenes):
     (folder / "0008").rename(folder / "8")
     data = open_dvd(scenes.root)
     assert {v.name: len(v.images) for v in data.videos("test")} == {"0008": 5}
-    assert "Test: 1 videos with names in another spelling are taken: 8 for 0008" in data.notes
+    assert "Test: 1 video with names in another spelling is taken: 8 for 0008" in data.notes
     assert not any("without template" in text for text in data.notes)

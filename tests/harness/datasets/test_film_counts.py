@@ -367,7 +367,7 @@ def test_an_undecodable_test_video_is_left_out_and_said(tiny_dvd):
 def test_files_that_are_no_films_by_name_are_noted(tiny_dvd):
     (tiny_dvd / "Test" / "videos").mkdir()
     (tiny_dvd / "Test" / "videos" / "0001.mp5").write_bytes(b"?")
-    assert "Test: 1 files in videos/ are no films by their name: 0001.mp5" in open_dvd(tiny_dvd).notes
+    assert "Test: 1 file in videos/ is no film by its name: 0001.mp5" in open_dvd(tiny_dvd).notes
 
 
 def test_an_opencv_that_loses_frames_is_refused(monkeypatch):

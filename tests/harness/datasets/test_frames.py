@@ -62,7 +62,7 @@ def test_what_is_there_is_never_overwritten(root):
     (folder / "00001.jpg").write_bytes(b"mine")
     done = decoded(root, "val")["0007"]
     assert (done.frames, done.reused) == (1, True)
-    assert "not as many as in the film; nothing was overwritten; found 1 frames, expected 9" in done.problem
+    assert "not as many as in the film; nothing was overwritten; found 1 frame, expected 9" in done.problem
     assert [p.read_bytes() for p in folder.iterdir()] == [b"mine"]
 
 

@@ -16,6 +16,7 @@ from harness.datasets.dvd import open_dvd
 from harness.datasets.images import placeholders
 from harness.datasets.images.numbered import list_images
 from harness.errors import DataError
+from harness.system.counts import counted
 from harness.system.images import opencv
 from harness.tasks import EXPR, VA
 
@@ -71,7 +72,7 @@ def test_of_two_folders_of_a_video_the_fuller_is_taken_and_said(tree):
 def test_other_image_folder_is_named_when_crops_are_missing(tree):
     tree.labels("train", "a", [0, 1])
     tree.crops("a", [1, 2], folder="images/batch1")
-    with pytest.raises(DataError, match=r"images/batch1 with 1 folders of images such as a, 1 of them named after"):
+    with pytest.raises(DataError, match=r"images/batch1 with 1 folder of images such as a, 1 of them named after"):
         open_affwild2(tree.root, EXPR)
 
 
@@ -89,7 +90,7 @@ def test_folders_named_as_videos_outside_of_crops_are_named(small_tree):
     (small_tree.root / "Test_Images").mkdir()
     (small_tree.root / "cropped/d").rename(small_tree.root / "Test_Images/d")
     (text,) = check_affwild2(small_tree.root).problems
-    assert "EXPR test: 1 videos have no crop at all; found d" in text
+    assert "EXPR test: 1 video has no crop at all; found d" in text
     assert f"folders of images named after them in {small_tree.root}/Test_Images (1, such as d)" in text
     assert f"if these are their crops, of the same kind as the others, put them into {small_tree.root}/cropped" in text
     (small_tree.root / "Test_Images/d").rename(small_tree.root / "cropped/d")
@@ -114,7 +115,7 @@ def test_images_one_folder_deeper_are_read_and_said(tree):
     assert [len(video.images) for video in data.videos("train")] == [2, 2]
     (note,) = data.notes
     assert note == (
-        f"a: took the images in {tree.root}/cropped/a/faces, one folder deeper than usual; likewise for 1 more videos"
+        f"a: took the images in {tree.root}/cropped/a/faces, one folder deeper than usual; likewise for 1 more video"
     )
     assert data.strangers == ()
 
@@ -153,7 +154,7 @@ def test_problem_that_tasks_share_is_one(tree):
         tree.labels("train", "b", rows, task=task)
     tree.crops("b", [1, 2])
     (text,) = check_affwild2(tree.root).problems
-    assert text.startswith("EXPR, VA train: 1 videos have no crop at all; found a")
+    assert text.startswith("EXPR, VA train: 1 video has no crop at all; found a")
 
 
 # names of images
@@ -191,7 +192,7 @@ def test_images_whose_names_tell_no_frame_are_refused(tmp_path, names):
     for name in names:
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(
-        DataError, match=rf"don't tell their frames.*found {len(names)} files such as {sorted(names)[0]}"
+        DataError, match=rf"don't tell their frames.*found {counted(len(names), 'file')} such as {sorted(names)[0]}"
     ):
         list_images(tmp_path)
 
@@ -412,7 +413,7 @@ def test_placeholders_are_doubted(tree, black):
                 image = np.full((16, 16, 3), 0 if black else 127, np.uint8)
             (folder / f"{k:05d}.jpg").write_bytes(opencv().imencode(".jpg", image)[1].tobytes())
     (text,) = check_affwild2(tree.root).problems
-    assert "20 crops of 1 videos look like placeholders: the same file again and again" in text
+    assert "20 crops of 1 video look like placeholders: the same file again and again" in text
     assert ("which is black" in text) == black
 
 
@@ -490,7 +491,7 @@ def test_sound_that_does_not_fit_its_frames_is_a_problem(tree):
     assert "the audio of 118-30-640x480 is shorter than its frames" in text
     assert "found 75.00 s of audio, expected 80.00 s, 2,400 frames at 30 per second, as its name says" in text
     assert "150 frames off" in text
-    assert any("1 files are no .wav or .flac and were left out" in note for note in report.notes)
+    assert any("1 file is no .wav or .flac and was left out" in note for note in report.notes)
 
 
 def test_sound_of_two_people_is_held_against_their_frames_once(tree):
@@ -523,7 +524,7 @@ def test_sound_named_by_a_tool_or_in_a_batch_is_taken_and_said(tree):
 def test_unclaimed_audio_is_named_when_audio_is_missing(small_tree):
     sounds(small_tree, {"a": 0.1, "b_left": 0.1, "c": 0.1})
     notes = check_affwild2(small_tree.root).notes
-    assert "2 recordings have no audio (b, d), and 1 audio files are no video's: b_left.wav" in notes
+    assert "2 recordings have no audio (b, d), and 1 audio file is no video's: b_left.wav" in notes
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "an empty file"), (b"no sound", "a file that begins with")])

@@ -58,7 +58,7 @@ def test_thumbs_db_is_no_image_and_other_files_are_noted(mimics):
     (folder / "face.txt").write_bytes(b"x")
     images = open_vidmimic(mimics.root).videos("train")[0].images
     assert len(images) == 12
-    assert "1 files are no crops and were left out, such as face.txt" in images.notes[0]
+    assert "1 file is no crop and was left out, such as face.txt" in images.notes[0]
 
 
 def test_two_images_with_one_number_are_an_error(mimics):
@@ -90,7 +90,7 @@ def test_wav_is_taken_before_mp3_with_a_note(mimics):
     write_audio(mimics.root / "audio" / "00000.wav", 1.0)
     data = open_vidmimic(mimics.root)
     assert data.videos("train")[0].audio.name == "00000.wav"
-    assert any("1 audio files are left out" in note and "00000.mp3" in note for note in data.notes)
+    assert any("1 audio file is left out" in note and "00000.mp3" in note for note in data.notes)
 
 
 def test_a_video_without_faces_has_no_images(mimics):
@@ -101,14 +101,16 @@ def test_a_video_without_faces_has_no_images(mimics):
     data = open_vidmimic(mimics.root)
     (video,) = data.videos("val")
     assert (video.n_frames, len(video.images), video.n_rows) == (0, 0, 1)
-    assert any("val: 1 videos have no folder in face_images" in note and "00001" in note for note in data.notes)
+    assert any("val: 1 video has no folder in face_images" in note and "00001" in note for note in data.notes)
 
 
 def test_folders_without_a_label_are_left_out(mimics):
     mimics.images("00007", [1])
     data = open_vidmimic(mimics.root)
     assert {video.name for members in data.splits.values() for video in members}.isdisjoint({"00007"})
-    assert any("1 folders in face_images have no label" in note and "00007" in note for note in data.notes)
+    assert any(
+        "1 folder in face_images has no label and is left out" in note and "00007" in note for note in data.notes
+    )
 
 
 def test_integer_ids_are_filled_up_with_a_note(mimics):

@@ -212,7 +212,7 @@ def test_other_labels_of_the_same_videos_are_refused(labels, good):
     other = {**labels, "v03": np.roll(labels["v03"], 0).copy()}
     other["v03"][:2] = (other["v03"][:2] + 1) % 8
     changed = replace(run("changed", other, answers(labels, 0.4, 2)), fingerprint="")
-    with pytest.raises(DataError, match="the labels of 1 videos differ, such as v03; A has 1,800 labelled frames"):
+    with pytest.raises(DataError, match="the labels of 1 video differ, such as v03; A has 1,800 labelled frames"):
         compare(good, changed)
 
 
@@ -273,5 +273,5 @@ def test_means_over_seeds_are_compared_replicate_by_replicate(labels, bad):
 
 def test_seeds_on_other_labels_have_no_mean(good, labels):
     other = {**labels, "v03": np.zeros_like(labels["v03"])}
-    with pytest.raises(DataError, match="the labels of 1 videos differ"):
+    with pytest.raises(DataError, match="the labels of 1 video differ"):
         compare([good, run("other", other, answers(other, 0.5, 3))], good)

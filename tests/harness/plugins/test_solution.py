@@ -28,7 +28,7 @@ def test_what_holds_the_contract_passes(task):
 
 
 def test_missing_and_extra_videos_are_named():
-    with pytest.raises(SolutionError, match=r"1 videos missing \['b'\], 1 not asked for \['c'\]"):
+    with pytest.raises(SolutionError, match=r"1 video missing \['b'\], 1 not asked for \['c'\]"):
         Predictions(EXPR, {"a": right(3), "c": right(1)}).check({"a": 3, "b": 2})
 
 

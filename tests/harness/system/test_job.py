@@ -157,3 +157,18 @@ def test_hidden_jobs_are_shown_again_after_the_block():
             assert current_job() is None
         assert current_job() is job
     assert current_job() is None
+
+
+@pytest.mark.parametrize(
+    ("done", "units", "shown"),
+    [
+        (1, "frames", "1 frame"),
+        (2, "frames", "2 frames"),
+        (1, "seconds of audio", "1 second of audio"),
+        (1, "kB", "1 kB"),
+    ],
+)
+def test_last_line_of_progress_counts_one_as_one(capsys, done, units, shown):
+    with progress("reading", done, units) as advance:
+        advance(done)
+    assert f"reading: {shown} in " in capsys.readouterr().err

@@ -45,7 +45,7 @@ def test_openface_table_gives_units_gaze_and_pose(tmp_path, folder):
     assert own.undetected == 1
     assert own.values[0].tolist() == pytest.approx([0.1, 0.2, 1.5, 1.0])
     assert split.notes == (
-        "precomputed:tool: a.csv is OpenFace's table: 4 of its 10 columns are features, 1 rows found no face",
+        "precomputed:tool: a.csv is OpenFace's table: 4 of its 10 columns are features, 1 row found no face",
     )
 
 
@@ -56,7 +56,7 @@ def test_openface_table_with_two_faces_gives_the_surer_one(tmp_path, folder):
     own = split.of(Video("a", N))
     assert own.frames.tolist() == list(range(1, N + 1))
     assert own.values[1, 2] == 9.5
-    assert "of 1 further faces none was taken" in split.notes[0]
+    assert "of 1 further face none was taken" in split.notes[0]
 
 
 def test_libreface_table_counts_frames_from_zero(tmp_path, folder):
@@ -79,7 +79,7 @@ def test_pyfeat_table_counts_from_zero_and_leaves_failures_out(tmp_path, folder)
     own = split.of(Video("a", N))
     assert own.frames.tolist() == [1, 2, 3, 4, 6]
     assert own.values[1].tolist() == pytest.approx([1, 0, 0, 0.5, 0.25, 0.1, 0.9])
-    assert "py-feat's table: 7 of its 15 columns are features, 1 rows found no face" in split.notes[0]
+    assert "py-feat's table: 7 of its 15 columns are features, 1 row found no face" in split.notes[0]
 
 
 def test_table_of_no_known_tool_is_read_as_before(tmp_path, folder):
@@ -111,7 +111,7 @@ def test_features_one_row_short_everywhere_are_noted(tmp_path, folder):
 def test_features_beyond_the_last_frame_are_noted(tmp_path, folder):
     np.save(folder / "a.npy", np.zeros((N + 2, 2), np.float32))
     np.save(folder / "b.npy", np.zeros((N, 2), np.float32))
-    assert "1 videos have rows beyond their last frame, left out: ['a']" in features(tmp_path, "a", "b").notes[0]
+    assert "1 video has rows beyond their last frame, left out: ['a']" in features(tmp_path, "a", "b").notes[0]
 
 
 # rows against crops
@@ -167,7 +167,7 @@ def test_row_per_crop_in_some_videos_is_noted(tmp_path, folder):
     data = cropped(tmp_path)
     for k, video in enumerate(data.videos("train")):
         save(folder, video, "npy", len(video.images) if k == 1 else video.n_frames)
-    assert "1 videos may have a row per crop, not per frame: rows 1 to 24 for b" in read(tmp_path, data).notes[0]
+    assert "1 video may have a row per crop, not per frame: rows 1 to 24 for b" in read(tmp_path, data).notes[0]
 
 
 def test_row_per_crop_of_videos_without_gaps_is_no_doubt(tmp_path, folder):

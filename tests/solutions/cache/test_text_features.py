@@ -132,7 +132,7 @@ def test_words_become_rows_of_the_task(
     assert rows.values[0].tolist() == [0, 15]
     assert found.notes == (
         "letters: words from words.yml",
-        "letters: 1 videos have empty words, encoded as such: 00002",
+        "letters: 1 video has empty words, encoded as such: 00002",
     )
 
 
@@ -183,7 +183,7 @@ def test_table_of_words_is_read_as_it_is(tmp_path: Path) -> None:
             "name,text\n0,one, two\n",
             r"words\.csv:2: a row does not have the header's fields; found 3 fields, expected 2",
         ),
-        ("name,text\n0\n", r"words\.csv:2: a row does not have the header's fields; found 1 fields"),
+        ("name,text\n0\n", r"words\.csv:2: a row does not have the header's fields; found 1 field"),
         ("name,text\n,x\n", r"words\.csv:2: this can't be the name of a video"),
         ("name,text\n0,x\n0,y\n", r"words\.csv:3: a video has two transcripts; found 0"),
         ('name,text\n0,"x\n', "not a table of transcripts"),
@@ -221,7 +221,7 @@ def test_words_of_a_file_are_kept_and_used(run, tmp_path: Path, settings: Settin
     result = run(small, "--transcripts", str(path))
     assert result.exit_code == 0, result.output
     assert "5 videos got their words from words.csv, 1 of them empty" in result.output
-    assert "1 rows are of no video and were left out: 9" in result.output
+    assert "1 row is of no video and was left out: 9" in result.output
     encoder = Letters()
     extract_text_features(encoder, small, ["train"], settings)
     assert sorted(text for batch in encoder.given for text in batch) == sorted(WORDS.values())

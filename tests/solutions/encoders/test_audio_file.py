@@ -229,7 +229,7 @@ def test_flac_that_does_not_say_how_long_it_is_is_refused(tmp_path):
     content[22:26] = bytes(4)
     path.write_bytes(content)
     message = complaint(path)
-    assert "header of the audio file makes no sense; found 1 channels, 16000 Hz" in message
+    assert "header of the audio file makes no sense; found 1 channel, 16000 Hz" in message
     assert "expected at most 86,400 s. Make it from the video: ffmpeg -i VIDEO" in message
 
 

@@ -239,7 +239,7 @@ def test_a_video_without_frames_has_no_pictures(filmed_once, settings_once):
 
 def test_where_no_video_has_a_frame_it_stops(tmp_path, settings):
     data = Dataset("empty", tmp_path, VD, {"train": [Video("nothing", 7, noun="picture")]})
-    with pytest.raises(DataError, match=r"no train video has a picture; found 1 videos such as nothing\."):
+    with pytest.raises(DataError, match=r"no train video has a picture; found 1 video such as nothing\."):
         extract_pictures("flow", data, ["train"], settings)
 
 

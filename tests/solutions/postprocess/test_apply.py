@@ -126,7 +126,7 @@ def test_it_leaves_its_input_alone():
         (
             EXPR,
             PostProcess(blend=Blend((0.5, 0.5))),
-            r"a weight for each stream is needed; found 1 streams, \(0.5, 0.5",
+            r"a weight for each stream is needed; found 1 stream, \(0.5, 0.5",
         ),
         (MTL, PostProcess(), "no post-processing for this task; found MTL"),
     ],

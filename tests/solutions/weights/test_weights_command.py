@@ -78,7 +78,7 @@ def test_import_says_what_it_did(run, checkpoint, settings, tmp_path):
     assert f"slowfast_r50: 7 tensors in {settings.cache}/weights/slowfast_r50.safetensors; sha256 " in result.output
     torch.save({"x": torch.ones(3)}, tmp_path / "other.pt")
     run("import", "slowfast_r50", tmp_path / "other.pt", fails=DataError)
-    assert "1 tensors" in run("import", "slowfast_r50", tmp_path / "other.pt", "--replace").output
+    assert "1 tensor in" in run("import", "slowfast_r50", tmp_path / "other.pt", "--replace").output
     run("import", "ddam", checkpoint[0], fails=UnknownNameError)
 
 
