@@ -271,7 +271,7 @@ def seeds_of(runs: pd.DataFrame, run_id: str) -> tuple[str, ...]:
         run_id: id of a run; it stands for its own seed, and the newest run for any other one.
 
     Returns:
-        Ids in order of the seeds; that of the run alone where it has no score, or no such siblings.
+        Ids in order of the seeds; that of the run alone if it lacks a score or a seed.
     """
     same = siblings(runs, run_id)
     scored = same[same["value"].notna() & (same["status"] == "complete") & same["seed"].notna()]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError
+from harness.system.counts import counted
 from harness.system.groups import grouped
 from harness.tasks import Task
 
@@ -58,7 +59,7 @@ def arrays_of(values: pd.DataFrame, task: Task, first: int = 1) -> dict[str, npt
             rows = rows[np.argsort(frames[rows], kind="stable")]
             _require_all_frames(str(name), frames[rows], first)
         elif len(rows) > 1:
-            raise DataError(f"video {name} has {len(rows)} rows", expected="one row per video")
+            raise DataError(f"video {name} has {counted(len(rows), 'row')}", expected="one row per video")
         arrays[str(name)] = table[rows]
     return arrays
 
@@ -103,7 +104,7 @@ def _values_of(values: pd.DataFrame, columns: list[Any], task: Task) -> npt.NDAr
     table = values[chosen].to_numpy()
     missing = values[chosen].isna().to_numpy().any(axis=1)
     if missing.any():
-        raise DataError(f"{int(missing.sum())} rows without a value", found=f"row {int(missing.argmax())}")
+        raise DataError(f"{counted(int(missing.sum()), 'row')} without a value", found=f"row {int(missing.argmax())}")
     return table[:, 0] if task.kind == "classes" else table
 
 
@@ -123,4 +124,4 @@ def _require_all_frames(name: str, frames: npt.NDArray[np.int64], first: int) ->
     at, expected = int(frames[wrong[0]]), first + int(wrong[0])
     what = f"frame {at} is there twice" if at < expected and wrong[0] else f"frame {expected} is missing"
     do = "Give a value for each frame of the video: what you leave out can't be told from what you forgot"
-    raise DataError(f"video {name}: {what}", found=f"{len(frames)} rows", do=do)
+    raise DataError(f"video {name}: {what}", found=counted(len(frames), "row"), do=do)

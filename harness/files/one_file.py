@@ -19,6 +19,7 @@ from harness.files.parsing.blocks import Rows, write_names
 from harness.files.report import Report
 from harness.files.template import Template, dense_template
 from harness.system.atomic import atomic_file
+from harness.system.counts import counted
 from harness.system.regular import read_or_refuse
 from harness.tasks import Task
 
@@ -176,28 +177,29 @@ class PredictionTable:
     report: Report
 
     def dense(
-        self, n_frames: Mapping[str, int], counted: Mapping[str, npt.NDArray[np.bool_]] | None = None
+        self, n_frames: Mapping[str, int], required: Mapping[str, npt.NDArray[np.bool_]] | None = None
     ) -> dict[str, npt.NDArray[Any]]:
         """Return the values of frames 1 to n (or 0 to n - 1) of some videos.
 
         Args:
             n_frames: number n of frames of each video.
-            counted: bool ``(n,)`` per video, frames that must have a row; by default all. Other frames without a row
+            required: bool ``(n,)`` per video, frames that must have a row; by default all. Other frames without a row
                 get the value of the video's first row.
 
         Raises:
             SubmissionError: a frame that must have a row has none; the message describes the gaps.
         """
         first = (self.format.row.first if self.format.row else 1) or 0
-        counted_by_video = counted or {}
+        required_by_video = required or {}
         values, gaps = {}, list[str]()
         for name, n in n_frames.items():
-            must_have_rows = name not in counted_by_video or counted_by_video[name].any()
+            must_have_rows = name not in required_by_video or required_by_video[name].any()
             if name not in self.frames and must_have_rows:
                 others = [other for other in self.frames if other not in n_frames]
-                hint = f"; {len(others)} videos have rows but no labels, the first is {others[0]!r}" if others else ""
+                number = counted(len(others), "video", "have")
+                hint = f"; {number} rows but no labels, the first is {others[0]!r}" if others else ""
                 raise SubmissionError(f"{self.report.where}: no rows for video {name}, which has labels{hint}")
-            values[name], gap = self._dense(name, n, first, counted_by_video.get(name))
+            values[name], gap = self._dense(name, n, first, required_by_video.get(name))
             gaps += [gap] if gap else []
         if gaps:
             must = {name: np.arange(first, first + n) for name, n in n_frames.items()}
@@ -212,7 +214,7 @@ class PredictionTable:
         return values
 
     def _dense(
-        self, name: str, n: int, first: int, counted: npt.NDArray[np.bool_] | None
+        self, name: str, n: int, first: int, required: npt.NDArray[np.bool_] | None
     ) -> tuple[npt.NDArray[Any], str]:
         """Return the values of a video's n frames, and a message about missing rows, ``""`` if all are there."""
         frames = self.frames.get(name)
@@ -225,13 +227,13 @@ class PredictionTable:
         present[frames[inside] - first] = True
         values = np.resize(self.values[name][:1], (n, *self.values[name].shape[1:]))
         values[frames[inside] - first] = self.values[name][inside]
-        missing = ~present if counted is None else ~present & counted
+        missing = ~present if required is None else ~present & required
         if not missing.any():
             return values, ""
         gap = int(np.flatnonzero(missing)[0]) + first
         label = self.format.row.name(name, gap) if self.format.row else f"frame {gap} of {name}"
-        which = "frames" if counted is None else "labelled frames"
-        total = n if counted is None else int(counted.sum())
+        which = "frames" if required is None else "labelled frames"
+        total = n if required is None else int(required.sum())
         return values, f"{int(missing.sum())} of the {total} {which} of {name} have no row, the first is {label}"
 
 
@@ -316,5 +318,5 @@ def require_valid(report: Report, despite: Collection[str]) -> None:
     if any(severity == "error" and code not in despite for severity, code in report.counts):
         shown = "\n".join(f"  {problem}" for problem in report.errors[:5])
         raise SubmissionError(
-            f"{report.where}: {report.n_errors} errors; see all with: abaw validate {report.where}\n{shown}"
+            f"{report.where}: {counted(report.n_errors, 'error')}; see all with: abaw validate {report.where}\n{shown}"
         )

@@ -285,7 +285,7 @@ class _Mender:
             tables[video] = self._read(member.data, where, spelled, template, video)
         if missing := sorted(set(templates or ()) - set(tables)):
             do = _about_absent([video for video in names.videos if video not in (templates or {})])
-            raise SubmissionError(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do)
+            raise SubmissionError(f"no file for {counted(len(missing), 'video')}", where=path, found=missing[:3], do=do)
         have = {video: np.array(sorted(row.frame for row in table.rows)) for video, table in tables.items()}
         must = {video: np.sort(rows.frame) for video, rows in (templates or {}).items()}
         self._refuse_pattern(have, must, str(path))
@@ -298,7 +298,7 @@ class _Mender:
         if wrong:
             first = f"{wrong[0]}: {len(tables[wrong[0]].rows)} for {counts[wrong[0]]} frames"
             self.remaining.append(
-                f"{len(wrong)} videos have another number of rows than of frames, the first is {first}"
+                f"{counted(len(wrong), 'video', 'have')} another number of rows than of frames, the first is {first}"
             )
         return Repair(dict(self.changes), total, files, single=False, remaining=tuple(self.remaining))
 
@@ -359,7 +359,7 @@ class _Mender:
             shown = "\n".join(f"  {problem}" for problem in remaining[:5])
             raise SubmissionError(f"{table.where}: could not be mended:\n{shown}")
         if final.errors:
-            self.remaining.append(f"{final.n_errors:,} errors remain, the first: {final.errors[0].message}")
+            self.remaining.append(f"{counted(final.n_errors, 'error', 'remain')}, the first: {final.errors[0].message}")
         return content, len(rows)
 
     def _respelled(
@@ -504,7 +504,9 @@ class _Mender:
         absent = [name for name in must if name not in have]
         if absent:
             do = _about_absent([name for name in have if name not in must])
-            raise SubmissionError(f"{len(absent)} videos have no row", where=where, found=", ".join(absent[:3]), do=do)
+            raise SubmissionError(
+                f"{counted(len(absent), 'video', 'have')} no row", where=where, found=", ".join(absent[:3]), do=do
+            )
         filled: list[_Row] = []
         for name, numbers in must.items():
             filled += self._filled(have[name], frames[name], numbers, format, where)

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harness.system.counts import counted
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -57,7 +59,7 @@ class Report:
 
     def __repr__(self) -> str:
         """Return one line: the number of errors, and the size of the submission."""
-        state = "without errors" if self.valid else f"NOT valid, {self.n_errors:,} errors"
+        state = "without errors" if self.valid else f"NOT valid, {counted(self.n_errors, 'error')}"
         return f"<Report {self.format}: {state}, {self.size}>"
 
     def _repr_html_(self) -> str:
@@ -80,8 +82,8 @@ class Report:
     @property
     def size(self) -> str:
         """Size of the submission, in words: rows, and trials or videos."""
-        videos = f"{self.videos} videos" if self.tables < 2 else f"{self.tables} {self.noun} of {self.videos} videos"
-        return f"{self.rows:,} rows, {videos}"
+        videos = counted(self.videos, "video")
+        return f"{counted(self.rows, 'row')}, {videos if self.tables < 2 else f'{self.tables} {self.noun} of {videos}'}"
 
     def wants(self, code: str, severity: str = "error") -> bool:
         """Tell if one more problem of this kind would be kept. Otherwise its message is superfluous."""

@@ -21,6 +21,7 @@ from harness.files.persons import persons_by_name
 from harness.files.video_names import known_as, under_several
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
+from harness.system.counts import counted, verb_for
 from harness.tasks import OTHER_TASKS, TASKS, valid_rows
 
 
@@ -122,22 +123,25 @@ def _decisions(submission: Submission, truth: Truth) -> tuple[Mapping[str, npt.N
     notes: list[str] = []
     unlabelled = [name for name in table.frames if name not in truth.labels]
     if unlabelled:
-        notes.append(f"{len(unlabelled)} videos of the file have no labels and were left out: {sorted(unlabelled)[:3]}")
+        n = len(unlabelled)
+        what = f"{counted(n, 'video')} of the file {verb_for(n, 'have')} no labels and {verb_for(n, 'were')} left out"
+        notes.append(f"{what}: {sorted(unlabelled)[:3]}")
     report = submission.report
     if n := report.counts["error", "range"]:
         notes.append(
-            f"{n} values are out of range and were scored as they are; the file is not valid: {report.errors[0]}"
+            f"{counted(n, 'value', 'are')} out of range and {verb_for(n, 'were')} scored as written; the file is not "
+            f"valid: {report.errors[0]}"
         )
     if truth.rows is None:
         counts = truth.n_frames
         longer = [name for name, numbers in table.frames.items() if name in counts and numbers.max() > counts[name]]
         if longer:
-            notes.append(f"{len(longer)} videos have rows beyond their last label, left out: {longer[:3]}")
-        counted = {name: valid_rows(values, TASKS[truth.task]) for name, values in truth.labels.items()}
+            notes.append(f"{counted(len(longer), 'video', 'have')} rows beyond their last label, left out: {longer[:3]}")
+        labelled = {name: valid_rows(values, TASKS[truth.task]) for name, values in truth.labels.items()}
         gaps = [name for name, n in counts.items() if name in table.frames and _fewer(table.frames[name], n, first)]
-        decisions = table.dense(counts, counted)
+        decisions = table.dense(counts, labelled)
         if gaps:
-            what = f"{len(gaps)} videos have no row for some frames that nobody annotated"
+            what = f"{counted(len(gaps), 'video', 'have')} no row for some frames that nobody annotated"
             notes.append(f"{what}, which count nowhere: {gaps[:3]}")
         return decisions, notes
     return _in_rows_of(truth, submission), notes

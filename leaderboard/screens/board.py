@@ -128,7 +128,7 @@ def _say_what_is_shown(whole: Board, shown: Entries) -> None:
             if not shown:
                 st.text(f"None of the {len(entries)} rows passes the filters.", width="content")
             else:
-                st.text(f"{len(shown)} of {len(entries)} rows pass the filters.", width="content")
+                st.text(f"{len(shown)} of {counted(len(entries), 'row', 'pass')} the filters.", width="content")
             st.button("Clear filters", on_click=clear_filters)
     if len({entry.is_run for entry in shown}) > 1 and view.split == "val":
         st.caption(words.PUBLISHED_TUNED, help=f"{words.CROSS_FITTED} {words.TUNED}")

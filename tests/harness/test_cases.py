@@ -82,7 +82,7 @@ def test_f04_ids_without_zeros_mean_the_same_clips(tmp_path):
 def test_f04_negative_intensities_are_clipped_if_asked(tmp_path):
     path = CASES / "F04_emi_ids_without_zeros/pred_negative.csv"
     assert not validate(path).valid
-    assert score_submission(path, path.with_name("labels.csv")).notes[0].startswith("1 values are out of range")
+    assert score_submission(path, path.with_name("labels.csv")).notes[0].startswith("1 value is out of range")
     with pytest.raises(SubmissionError, match="--clip"):
         plan(path)
     assert plan(path, options=Options(clip=True)).changes == {"values put on the nearest end of 0 to 1": 1}

@@ -213,7 +213,7 @@ def _described(
     if kind == "longer":
         k = _span([len(have[n]) - len(required_frames[n]) for n in names])
         cause = "a decoder that gives more frames than the official count; which ones are too many can't be told"
-        return Pattern(kind, f"{k} rows too many at the end of {of}: {cause}", name)
+        return Pattern(kind, f"{k} {'row' if k == '1' else 'rows'} too many at the end of {of}: {cause}", name)
     fillable = _fillable(names, have, required_frames)
     if kind == "period":
         missing = np.setdiff1d(required_frames[name], have[name])

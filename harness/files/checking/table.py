@@ -19,6 +19,7 @@ from harness.files.report import SHOWN_PER_KIND, Report
 from harness.files.spelling import NO_ROWS, is_plain, is_row_name
 from harness.files.template import Template, known_names, known_test_set, test_set_counts
 from harness.files.video_names import difference, known_as, under_several
+from harness.system.counts import counted
 
 _BOM = b"\xef\xbb\xbf"
 _ENOUGH_ROWS = 20
@@ -321,7 +322,7 @@ def _check_constant(rows: Rows, format: Format, report: Report) -> None:
     values = rows.values.reshape(len(rows), -1)
     if (values == values[0]).all():
         shown = ",".join(f"{value:g}" for value in values[0].tolist())
-        text = f"all {len(rows):,} rows have the same values, {shown}: did the model see any image?"
+        text = f"all {counted(len(rows), 'row', 'have')} the same values, {shown}: did the model see any image?"
         report.add(rows.line_of(0), 1, "constant", text, "warning")
 
 
@@ -447,7 +448,7 @@ def _guess(rows: Rows, row: int, template: Template) -> str:
     if first is not None and frame < first:
         return f"; frames are numbered from {first}"
     if name in counts:
-        return f"; {name or 'this video'} has {counts[name] + (first == 0)} frames"
+        return f"; {name or 'this video'} has {counted(counts[name] + (first == 0), 'frame')}"
     sides = [other for other in counts if _folded(other) == _folded(name)]
     sides = sides or [other for other in counts if other.startswith(name + "_") or name.startswith(other + "_")]
     return f"; did you mean {' or '.join(sides[:2])}?" if sides else "; there is no such video"

@@ -15,6 +15,7 @@ from yaml.composer import Composer
 
 from harness.errors import DataError
 from harness.files.format import MOST_FRAMES
+from harness.system.counts import counted
 from harness.system.names import require_name
 from harness.system.regular import is_taken, read_or_refuse
 from harness.system.safe_yaml import TUPLE_TAG, TupleLoader, open_yaml, place, wrong_tag
@@ -119,7 +120,7 @@ def require_video_labels(rows: Sequence[ListedVideo], path: Path) -> None:
     bare = [row for row in rows if row.label is None]
     if bare:
         raise DataError(
-            "a split file without labels" if len(bare) == len(rows) else f"{len(bare)} rows without a label",
+            "a split file without labels" if len(bare) == len(rows) else f"{counted(len(bare), 'row')} without a label",
             where=f"{path}:{bare[0].line}:{len(bare[0].name) + 1}",
             found=repr(bare[0].name[:80]),
             expected="'video,label,transcript' with a label of 0 or 1 in each row",

@@ -12,6 +12,7 @@ from harness.files.format import MOST_FRAMES, Column, Format
 from harness.files.parsing.blocks import Rows
 from harness.files.report import Report
 from harness.files.spelling import NO_ROWS, SPELLINGS, is_plain, plain_line, shown
+from harness.system.counts import counted
 from harness.tasks import TASKS
 
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -111,7 +112,7 @@ def _values(number: int, column: int, text: str, format: Format, report: Report)
     fields, width = text.split(","), len(format.columns)
     if len(fields) != width:
         names = ",".join(c.name for c in format.columns[:4]) + (",…" if width > 4 else "")
-        report.add(number, column, "columns", f"found {len(fields)} values, expected {width}: {names}")
+        report.add(number, column, "columns", f"found {counted(len(fields), 'value')}, expected {width}: {names}")
         return None
     values: list[float] = []
     begin = column

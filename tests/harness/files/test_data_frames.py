@@ -56,7 +56,7 @@ def test_task_of_videos_needs_no_frames(tmp_path):
         (lambda t: t.drop(columns="image_location"), "lacks the columns that identify its rows"),
         (lambda t: t.drop(columns="expression"), "expected one column with the class"),
         (lambda t: t.assign(other=1), "expected one column with the class"),
-        (lambda t: t.assign(expression=[None, *t.expression[1:]]), "1 rows without a value"),
+        (lambda t: t.assign(expression=[None, *t.expression[1:]]), "1 row without a value"),
         (lambda t: t.assign(image_location="v0"), "row 0 names no image"),
     ],
 )
@@ -89,6 +89,6 @@ def test_report_prints_as_one_line_and_as_a_frame(tmp_path):
     path = tmp_path / "predictions.txt"
     path.write_text(f"{EXPR.submission_header}\na/00001.jpg,9\n")
     report = abaw.validate(path, "expr")
-    assert repr(report) == "<Report EXPR: NOT valid, 1 errors, 1 rows, 1 videos>"
+    assert repr(report) == "<Report EXPR: NOT valid, 1 error, 1 row, 1 video>"
     assert "range" in report.to_frame()["code"].tolist()
     assert "range" in report._repr_html_()

@@ -28,7 +28,7 @@ def changed(change):
         (lambda f: f[:-1], "end", "no row for the last frame of 3 of 3 videos"),
         (lambda f: f[:-7], "end", "no row for the last 7 frames of 3 of 3 videos"),
         (lambda f: f[3:], "start", "no row for the first 3 frames of 3 of 3 videos"),
-        (lambda f: np.append(f, f[-1] + 1), "longer", "1 rows too many at the end of 3 of 3 videos"),
+        (lambda f: np.append(f, f[-1] + 1), "longer", "1 row too many at the end of 3 of 3 videos"),
         (lambda f: f[::2], "stride", "only every second frame of 3 of 3 videos has a row"),
         (lambda f: f[2::5], "stride", "only every 5th frame"),
         (lambda f: f[: round(len(f) * 0.8)], "rate", "0.80 times the frames .* 20.0 frames per second for 25"),

@@ -94,7 +94,7 @@ def test_missing_values_are_interpolated(tmp_path, tree):
         ([*ROWS[:3], "a/00004.jpg,", *ROWS[4:]], "blank-value"),
         ([*ROWS[:3], "a/00004.jpg,0.7", *ROWS[4:]], "not-whole"),
         ([*ROWS, "a/00001.jpg,3"], "duplicate"),
-        (ROWS[:N], "1 videos have no row; found b_left"),
+        (ROWS[:N], "1 video has no row; found b_left"),
         (ROWS[: N - 8] + ROWS[N:], f"8 of {N} frames of a have no row; expected at most 2 "),
         (["a/00000.jpg,1", *ROWS[: N - 1], *ROWS[N:]], "frame 0, but frames are numbered from 1"),
     ],
@@ -336,7 +336,7 @@ LENGTHS = {"a": 100, "b_left": 140, "c": 120}
         (rows_of(LENGTHS, first=2, last=1), "numbers are 1 too high in 3 of 3 videos", Options(shift=-1)),
         (rows_of(LENGTHS, last=-1), "no row for the last frame of 3 of 3 videos", Options(trust_numbers=True)),
         (rows_of(LENGTHS, first=2), "no row for the first frame of 3 of 3 videos", Options(trust_numbers=True)),
-        (rows_of(LENGTHS, last=1), "1 rows too many at the end of 3 of 3 videos", Options(trust_numbers=True)),
+        (rows_of(LENGTHS, last=1), "1 row too many at the end of 3 of 3 videos", Options(trust_numbers=True)),
         (rows_of(LENGTHS, step=2), "only every second frame of 3 of 3 videos has a row", None),
     ],
     ids=["from 0", "too high", "short", "late", "long", "stride"],
@@ -585,7 +585,7 @@ def test_repair_that_leaves_a_file_not_valid_ends_with_1(abaw, tmp_path):
     shown = abaw("repair", given, tmp_path / "out")
     assert shown.returncode == 1
     assert "nothing that is wrong could be mended" in shown.stdout
-    assert "still NOT valid, 1 videos have another number of rows than of frames" in shown.stdout
+    assert "still NOT valid, 1 video has another number of rows than of frames" in shown.stdout
     assert (tmp_path / "out/video72.txt").exists()
 
 

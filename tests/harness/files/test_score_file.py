@@ -68,13 +68,13 @@ def test_a_labelled_video_without_rows_is_refused(submission, labels):
 def test_videos_without_labels_are_left_out_and_said(submission, labels):
     card, notes = score_file(submission("a/00001.jpg,1", "z/00001.jpg,2"), EXPR, labels(a=[1]))
     assert card.n_frames == 1
-    assert "1 videos of the file have no labels and were left out: ['z']" in notes[0]
+    assert "1 video of the file has no labels and was left out: ['z']" in notes[0]
 
 
 def test_rows_beyond_the_labels_are_left_out_and_said(submission, labels):
     card, notes = score_file(submission("a/00001.jpg,1", "a/00002.jpg,2"), EXPR, labels(a=[1]))
     assert card.n_frames == 1
-    assert "1 videos have rows beyond their last label, left out: ['a']" in notes[0]
+    assert "1 video has rows beyond their last label, left out: ['a']" in notes[0]
 
 
 def test_a_malformed_file_is_not_scored(submission, labels):
@@ -131,5 +131,5 @@ def test_rows_under_several_names_of_a_video_are_never_scored(submission, labels
 
 
 def test_video_without_rows_may_be_one_with_another_name(submission, labels):
-    with pytest.raises(SubmissionError, match=r"no rows for video a, .*; 1 videos have rows but no labels.* 'anna'"):
+    with pytest.raises(SubmissionError, match=r"no rows for video a, .*; 1 video has rows but no labels.* 'anna'"):
         score_file(submission("anna/00001.jpg,1"), EXPR, labels(a=[1]))

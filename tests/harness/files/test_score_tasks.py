@@ -133,7 +133,7 @@ def test_multi_task_rows_are_joined_by_name(tmp_path):
     sent.write_text("\n".join([header, *map(line, rows[::-1]), f"v9/00001.jpg{',0' * 15}", ""]))
     scored = score_submission(sent, labels)
     assert scored.card.headline.value == pytest.approx(3.0, abs=1e-9)
-    assert "1 videos of the file have no labels" in scored.notes[0]
+    assert "1 video of the file has no labels" in scored.notes[0]
     sent.write_text("\n".join([header, *map(line, rows[1:]), ""]))
     with pytest.raises(SubmissionError, match=r"1 of 90 labelled rows have no prediction, the first is v0/00001\.jpg"):
         score_submission(sent, labels)
