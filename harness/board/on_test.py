@@ -23,6 +23,7 @@ class OnTest:
         slot: place of the submission among those of its task and edition, from 1; 0 where it was not sent.
         number: of the submission in the ledger; 0 where it was not sent.
         score: the official one; ``None`` where none came back.
+        edition: of the competition, where the ledger has submissions of the task to several; else 0.
     """
 
     step: int = NONE
@@ -30,6 +31,7 @@ class OnTest:
     slot: int = 0
     number: int = 0
     score: float | None = None
+    edition: int = 0
 
     @property
     def words(self) -> str:
@@ -38,9 +40,10 @@ class OnTest:
         >>> OnTest(SCORED, "x-test-s0-1a2b3c4d", slot=2, number=7, score=0.386).words
         '0.386 (slot 2)'
         """
+        slot = f"slot {self.slot}" + (f" of edition {self.edition}" if self.edition else "")
         if self.step == SCORED and self.score is not None:
-            return f"{self.score:.3f} (slot {self.slot})"
-        return {NONE: "none", MADE: "made"}.get(self.step, f"sent as slot {self.slot}")
+            return f"{self.score:.3f} ({slot})"
+        return {NONE: "none", MADE: "made"}.get(self.step, f"sent as {slot}")
 
 
 def states_on_test(store: Store, sent: Sequence[Sent]) -> dict[str, OnTest]:
@@ -91,7 +94,9 @@ def states_on_test(store: Store, sent: Sequence[Sent]) -> dict[str, OnTest]:
 def _state_of(entry: Sent, sent: Sequence[Sent]) -> OnTest:
     slot = of_slot(sent, entry.task, entry.edition).index(entry) + 1
     step = SENT if entry.score is None else SCORED
-    return OnTest(step, entry.run_id or "", slot, entry.number, entry.score)
+    editions = {other.edition for other in sent if other.task == entry.task}
+    edition = entry.edition if len(editions) > 1 else 0
+    return OnTest(step, entry.run_id or "", slot, entry.number, entry.score, edition)
 
 
 def state_of_entry(members: Iterable[str], states: Mapping[str, OnTest]) -> OnTest:

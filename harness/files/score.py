@@ -136,7 +136,9 @@ def _decisions(submission: Submission, truth: Truth) -> tuple[Mapping[str, npt.N
         counts = truth.n_frames
         longer = [name for name, numbers in table.frames.items() if name in counts and numbers.max() > counts[name]]
         if longer:
-            notes.append(f"{counted(len(longer), 'video', 'have')} rows beyond their last label, left out: {longer[:3]}")
+            notes.append(
+                f"{counted(len(longer), 'video', 'have')} rows beyond their last label, left out: {longer[:3]}"
+            )
         labelled = {name: valid_rows(values, TASKS[truth.task]) for name, values in truth.labels.items()}
         gaps = [name for name, n in counts.items() if name in table.frames and _fewer(table.frames[name], n, first)]
         decisions = table.dense(counts, labelled)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.board.on_test import MADE, states_on_test
 from harness.board.slots import promised_by
 from harness.records.run import FINAL
+from harness.slots import Sent
 from harness.store.store import Store
 
 RECIPE = {"encoder": "landmarks", "hidden": [128, 64]}
@@ -38,3 +41,16 @@ def test_heads_that_have_seen_val_have_no_run_on_test(store, run_record, tmp_pat
     store.record([(record, tmp_path) for record in (seen, test)])
     assert set(states_on_test(store, [])) == {"test"}
     assert promised_by(store, ["test"]).empty
+
+
+def test_slots_of_several_editions_are_told_apart(store, run_record, tmp_path):
+    runs = [run_record(name, split="test", recipe=RECIPE, seed=seed) for seed, name in enumerate(("early", "late"))]
+    store.record([(run, tmp_path) for run in runs])
+    entry = Sent(1, "EXPR", 8, "2026-03-01T00:00:00+00:00", "a.txt", "0" * 64, "0" * 64, 1, "early")
+    later = replace(entry, number=2, edition=10, run_id="late", results=({"value": 0.386},))
+    assert {name: state.words for name, state in states_on_test(store, [entry]).items()} == {
+        "early": "sent as slot 1", "late": "made"
+    }  # fmt: skip
+    assert {name: state.words for name, state in states_on_test(store, [entry, later]).items()} == {
+        "early": "sent as slot 1 of edition 8", "late": "0.386 (slot 1 of edition 10)"
+    }  # fmt: skip
