@@ -31,8 +31,9 @@ from harness.system.terminal import QUIET
 
 T = TypeVar("T")
 
-_WORTH_SECONDS = 30.0
-"""Seconds that processes must save: to start them, to import torch and to open features takes some ten seconds."""
+_WORTH_SECONDS = 10.0
+"""Seconds that processes must save: to start them, to import torch and to open features takes five seconds, and longer
+where other programs run, which also slow down the runs that the saving is estimated from."""
 
 
 @dataclass(frozen=True)

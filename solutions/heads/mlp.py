@@ -81,7 +81,8 @@ class MlpHead:
         size = settings.per_class * len(np.unique(truth)) if settings.per_class else settings.batch_size
         batches = Batches(torch.from_numpy(values), targets, size, device)
         # a second thread would make a batch of some hundred rows at most 1.4 times as fast, and 5 to 50 times as slow
-        # where other programs keep the cores busy, as the threads wait for each other in turn
+        # where other programs keep the cores busy, as the threads wait for each other in turn; and on some processors
+        # (seen on an Intel Xeon) products are rounded in another way by two threads, so that another head comes out
         with seeded(seed, device), pinned_threads(1):
             squash = torch.sigmoid if kind == "shares" else torch.tanh
             plateau = Plateau(settings.plateau) if settings.plateau else None
