@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import resource
 import shutil
 import subprocess
@@ -25,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.encoder_results import RESULTS, Machine, Measurement, read_results, write_results
+from tests.benchmarks.results_file import path_of, processor
 
 THREADS, SECONDS = 2, 10.0
 FRAMES = {"faces": 80, "scenes": 80, "mimicry": 80}
-BACKBONES = ("frames:resnet18.tv_in1k", "frames:convnext_tiny.fb_in22k_ft_in1k")
+BACKBONES = ("frames:resnet18.tv_in1k", "frames:convnext_tiny.in12k_ft_in1k")
 TIMM = ("timm:resnet18",)
 TOKENS = 40
 """Tokens of a text for networks that are timed without a tokenizer; a clip of Hume-Vidmimic2 has about so many."""
@@ -97,6 +97,8 @@ def bring_weights(name: str, settings: Any, home: Path) -> str:
         return RANDOM
     if name == "expression":
         fetched = Path("~/.cache/abaw/weights").expanduser()
+        if not fetched.is_dir():
+            raise FileNotFoundError("its published weights are not here: abaw weights fetch expression")
         shutil.copytree(fetched, settings.cache / "weights", dirs_exist_ok=True)
         return FETCHED
     return RANDOM if name.startswith(("frames:", "timm:")) else NONE
@@ -191,8 +193,6 @@ def machine(threads: int) -> Machine:
     """Return the kind of this machine, without its name."""
     import platform
 
-    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
-    model = re.search(r"model name\s*:\s*(.+)", text)
     from harness.system.provenance import provenance
 
     packages = provenance("cpu", threads)["packages"]
@@ -200,7 +200,7 @@ def machine(threads: int) -> Machine:
         name: packages[name] for name in ("torch", "timm", "mediapipe", "openvino", "numpy") if name in packages
     }
     return Machine(
-        cpu=model[1].strip() if model else platform.processor() or platform.machine(),
+        cpu=processor(),
         cores=os.cpu_count() or 1,
         threads=threads,
         python=platform.python_version(),
@@ -227,7 +227,7 @@ def main() -> None:
         print(json.dumps(asdict(time_once(name, kinds[name], options.home, options.threads, options.seconds))))
         return
     here = machine(options.threads)
-    path = RESULTS / f"{re.sub(r'[^a-z0-9]+', '-', here.cpu.lower()).strip('-')}-{here.cores}-cores.json"
+    path = path_of({"processor": here.cpu, "cores": here.cores}, RESULTS)
     measured = {one.name: one for one in read_results(path).measurements} if path.exists() else {}
     missing = dict(read_results(path).missing) if path.exists() else {}
     with tempfile.TemporaryDirectory(prefix="bench-encoders-") as home:

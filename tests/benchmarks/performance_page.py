@@ -26,11 +26,9 @@ your machine with `python -m tests.benchmarks.bench_encoders`.
 """
 
 _READING = """\
-- *measured* is the better of two runs of ten seconds and more on drawn data: images are decoded, prepared, encoded
-  and stored. The machine had other work meanwhile: *load* is the number of processes that wanted a core just before.
-- *two free cores* is an estimate, and no measurement: the CPU time of the same run, spread over two cores that do
-  nothing else. Threads of a network that wait for each other spend CPU time as well, the more of it the busier the
-  machine is, so that networks may be several times as fast on a free one.
+- *measured* is the better of two runs of six seconds and more on drawn data: images are decoded, prepared, encoded
+  and stored. Nothing else ran meanwhile: *load*, the mean number of processes that wanted a core in the minute before,
+  is that of the encoder before. On a busy machine networks may take several times as long.
 - Random weights of full size take as long as published ones; the rows that they make mean nothing, and none was scored.
 - *memory* is the peak of the process and its workers together, Python and its libraries included.
 - Text networks with random weights were timed alone, on 40 random tokens per text.
@@ -45,14 +43,14 @@ def page(files: Sequence[Results]) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in here.packages.items())
         parts.append(f"## {here.cpu}, {here.threads} threads on {here.cores} cores\n")
         parts.append(f"Python {here.python}, {versions}; {here.date}.\n")
-        parts.append(_rates(results.measurements, here.threads))
+        parts.append(_rates(results.measurements))
         if results.missing:
             parts.append(
                 "Not measured: " + "; ".join(f"`{name}`: {why}" for name, why in results.missing.items()) + ".\n"
             )
         parts.append(_READING)
         parts.append("### Hours for a whole data set\n")
-        parts.append("From two free cores (estimated) to the rate measured under load; disk for the features.\n")
+        parts.append("At the rate measured; disk for the features.\n")
         parts.append(_hours(results))
     parts.append("### Sizes of the data sets\n")
     parts.append(_table(("data set", "what", "amount", "source"),
@@ -66,16 +64,17 @@ def extract(results: Results, names: Sequence[str]) -> str:
     for one in results.measurements:
         if one.name in names:
             size = _sizes_for(one)[0]
-            hours = " – ".join(_range(one, size, results.machine.threads))
-            rows.append((f"`{one.name}`", f"{one.rate:,.1f}", f"{size.data_set}: {hours} h", _disk(one, size)))
-    return _table(("encoder", "per second, under load", "hours", "disk"), rows)
+            rows.append(
+                (f"`{one.name}`", f"{one.rate:,.1f}", f"{size.data_set}: {_hours_for(one, size)} h", _disk(one, size))
+            )
+    return _table(("encoder", "per second", "hours", "disk"), rows)
 
 
-def _rates(measurements: Sequence[Measurement], threads: int) -> str:
-    head = ("encoder", "unit", "measured", "load", "two free cores", "memory", "cache per input", "weights")
+def _rates(measurements: Sequence[Measurement]) -> str:
+    head = ("encoder", "unit", "measured", "load", "memory", "cache per input", "weights")
     rows = [
         (
-            f"`{one.name}`", one.unit, f"{one.rate:,.1f}", f"{one.load:.1f}", f"{threads / one.work:,.1f}",
+            f"`{one.name}`", one.unit, f"{one.rate:,.1f}", f"{one.load:.1f}",
             f"{one.peak / 2**20:,.0f} MiB", f"{one.cached:,.0f} bytes", _WEIGHTS[one.weights],
         )
         for one in measurements
@@ -87,10 +86,9 @@ def _hours(results: Results) -> str:
     rows = []
     for one in results.measurements:
         for size in _sizes_for(one):
-            least, most = _range(one, size, results.machine.threads)
-            rows.append((size.data_set, f"`{one.name}`", least, most, _disk(one, size)))
+            rows.append((size.data_set, f"`{one.name}`", _hours_for(one, size), _disk(one, size)))
     rows.sort(key=lambda row: [size.data_set for size in data_set_sizes()].index(row[0]))
-    return _table(("data set", "encoder", "hours, two free cores", "hours, as measured", "disk"), rows)
+    return _table(("data set", "encoder", "hours", "disk"), rows)
 
 
 def _sizes_for(one: Measurement) -> list[DataSetSize]:
@@ -98,10 +96,9 @@ def _sizes_for(one: Measurement) -> list[DataSetSize]:
     return [sizes[name, _KIND[one.kind]] for name in _READ_BY[one.kind]]
 
 
-def _range(one: Measurement, size: DataSetSize, threads: int) -> tuple[str, str]:
-    seconds = (size.amount * one.work / threads, size.amount / one.rate)
-    least, most = (f"{value / 3600:.2g}" if value < 36_000 else f"{value / 3600:,.0f}" for value in seconds)
-    return least, most
+def _hours_for(one: Measurement, size: DataSetSize) -> str:
+    hours = size.amount / one.rate / 3600
+    return f"{hours:.2g}" if hours < 10 else f"{hours:,.0f}"
 
 
 def _disk(one: Measurement, size: DataSetSize) -> str:
