@@ -282,7 +282,7 @@ def test_demo_ends_with_the_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "EMI val: emotional mimicry intensity estimation, abaw-synth-vidmimic" in result.stdout
     assert "AH val: ambivalence and hesitancy recognition by frame, abaw-synth-bah" in result.stdout
     assert result.stdout.count("scored against the demo's own test labels") == 6
-    assert "proves that the pipe is tight" in result.stdout
+    assert "shows that the pipeline works" in result.stdout
     assert f"abaw leaderboard --store {tmp_path / 'demo' / 'results.duckdb'}" in " ".join(result.stdout.split())
 
 

@@ -269,7 +269,7 @@ def synth(out: Path, layout: str, edition: str | None, seed: int, videos: int, f
     """Draw a small data set of procedural people.
 
     They show expressions from action units with audio, fight, mimic, or hesitate in English and French. It is drawn
-    by this program: a score on it proves that the pipe is tight, nothing more.
+    by this program: a score on it shows that the pipeline works, nothing more.
 
     \b
     Example: abaw data synth /tmp/drawn --videos 20 --seed 0

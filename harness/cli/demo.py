@@ -36,7 +36,7 @@ VIDEOS = {
 }
 FRAMES = {FACES: 240, SCENES: 90, MIMICRY: 30, DOUBTS: 60}
 WARNING = (
-    "The demo's faces, scenes and voices are drawn by this program. A score on them proves that the pipe is tight, "
+    "The demo's faces, scenes and voices are drawn by this program. A score on them shows that the pipeline works, "
     "nothing more: it can't be compared with any score on Aff-Wild2, DVD, Hume-Vidmimic2 or BAH."
 )
 

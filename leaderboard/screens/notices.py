@@ -75,7 +75,7 @@ def data_notice(view: View) -> None:
     """Show a caution about the scores if the data set is synthetic."""
     if view.drawn:
         st.info(
-            "**These pictures were drawn by this program.** A score here proves that the pipe is tight, from frames to "
+            "**These images were drawn by this program.** A score here shows that the pipeline works, from frames to "
             "this page, and nothing more: it says nothing about real faces."
         )
 

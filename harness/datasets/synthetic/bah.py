@@ -27,7 +27,7 @@ MIN_FRAMES = 24
 EDITIONS = (8, 10, 11)
 NOTE = (
     "Procedural: every face, voice, sentence and label here was drawn and computed by the program's own code. "
-    "A score on it proves that the pipe is tight and nothing more. Audio is mp3 in audio/, as nothing here writes "
+    "A score on it shows that the pipeline works and nothing more. Audio is mp3 in audio/, as nothing here writes "
     "video files with audio; the real packs have it in videos/*.mp4."
 )
 VIDEOS_PER_PERSON = 2  # seven in the real data, too many for a small set with several persons

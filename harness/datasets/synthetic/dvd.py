@@ -23,7 +23,7 @@ VERSION = 1  # of the generator: raise it whenever the same seed would give othe
 SIZE = (192, 144)
 NOTE = (
     "Procedural: every scene and label here was drawn and computed by the program's own code. "
-    "A score on it proves that the pipe is tight and nothing more."
+    "A score on it shows that the pipeline works and nothing more."
 )
 _TEMPLATES = "Expected_Output_Files"
 # the second training video has a stretch without labels, the second validation video one without images

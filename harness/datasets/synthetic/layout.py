@@ -24,7 +24,7 @@ VERSION = 1  # of the generator: raise it whenever the same seed would give othe
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 10, "val": 6, "test": 4}
 NOTE = (
     "Procedural: every face, voice and label here was drawn and computed by the program's own code. "
-    "A score on it proves that the pipe is tight and nothing more."
+    "A score on it shows that the pipeline works and nothing more."
 )
 
 _ANNOTATIONS = "6th_ABAW_Annotations"

@@ -24,7 +24,7 @@ FPS = 25.0
 MIN_FRAMES = 20
 NOTE = (
     "Procedural: every face, voice, sentence and label here was drawn and computed by the program's own code. "
-    "A score on it proves that the pipe is tight and nothing more. Test audio is wav beside the images, "
+    "A score on it shows that the pipeline works and nothing more. Test audio is wav beside the images, "
     "as nothing here writes video files with audio; the real test set has it in raw/*.mp4."
 )
 _FIRST_TEST = 12_660  # number of the first test video of the real data
