@@ -90,7 +90,7 @@ def test_two_commands_at_once_on_an_empty_cache_both_end_well(
             assert "Traceback" not in done.stderr
         assert digests(home, *MADE) == expected
         assert failure_files(home / "out") == []
-        assert Store(home / "out" / "results.duckdb").failures().empty
+        assert not Store(home / "out" / "results.duckdb").failures()
         assert [path.name for path in home.rglob(f"{PARTIAL}*")] == []
         assert [path.name for path in (home / "cache").rglob("*.lock")] == []
         shutil.rmtree(home)

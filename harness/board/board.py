@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.board.entries import (
     Entries,
     Entry,
     View,
     data_with_entries,
-    frame_of,
     labels,
     published_entries,
     ranked,
@@ -31,9 +30,6 @@ from harness.slots import Sent
 from harness.store.store import Replicates, Store, TableRows
 from harness.tasks import TASKS, Task
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _OF_EACH = {
     "macro_f1": "f1", "weighted_f1": "f1", "mean_binary_f1": "f1", "mean_ccc": "ccc", "mean_pearson": "pearson"
 }  # fmt: skip
@@ -45,9 +41,9 @@ class Board:
 
     Attributes:
         each_seed: whether runs of one setup are an entry each; else they are one, their mean.
-        rows: of runs, and of published results where these are on the same data, or where there are no runs to compare
-            them with; ranked together, best first.
-        reference_rows: published results on other data, ranked by themselves.
+        entries: of runs, and of published results where these are on the same data, or where there are no runs to
+            compare them with; ranked together, best first.
+        reference: published results on other data, ranked by themselves.
         ranking: the labels that the scores are on; ``None`` where no run has a score.
         others: rankings of the same task, split and data set on other labels, whose runs are not listed here.
         elsewhere: how many runs on these very labels each data set of another name has.
@@ -56,22 +52,12 @@ class Board:
 
     view: View
     each_seed: bool
-    rows: tuple[Entry, ...]
-    reference_rows: tuple[Entry, ...]
+    entries: tuple[Entry, ...]
+    reference: tuple[Entry, ...]
     ranking: Ranking | None = None
     others: tuple[OtherLabels, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     apart: str = ""
-
-    @property
-    def entries(self) -> pd.DataFrame:
-        """:attr:`rows` as a data frame, see :func:`harness.board.entries.frame_of`."""
-        return frame_of(self.rows)
-
-    @property
-    def reference(self) -> pd.DataFrame:
-        """:attr:`reference_rows` as a data frame."""
-        return frame_of(self.reference_rows)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -89,7 +75,7 @@ class Board:
     @property
     def runs(self) -> tuple[Entry, ...]:
         """Entries that are not published results."""
-        return tuple(entry for entry in self.rows if entry.is_run)
+        return tuple(entry for entry in self.entries if entry.is_run)
 
 
 def load_board(store: Store, view: View, *, each_seed: bool = False, sent: Sequence[Sent] | None = None) -> Board:
@@ -107,7 +93,7 @@ def load_board(store: Store, view: View, *, each_seed: bool = False, sent: Seque
     with store.at_once() as held:
         runs = held.run_rows()
         replicates = held.replicates(ranked_runs(runs, view))
-        contents = runs, held.published_rows(), held.target_rows()
+        contents = runs, held.published(), held.target_rows()
         reads: dict[str, Any] = {"read_statistics": held.statistics, "read_contents": held.contents}
         board = build_board(view, *contents, replicates, each_seed=each_seed, **reads)
         return board if sent is None else with_test_files(board, states_on_test(held, sent))
@@ -122,11 +108,11 @@ def with_test_files(board: Board, states: Mapping[str, OnTest]) -> Board:
     """
     if board.view.split not in ("val", "test"):
         return board
-    rows = (
+    entries = (
         replace(entry, test_file=state_of_entry(entry.members or (), states).words) if entry.is_run else entry
-        for entry in board.rows
+        for entry in board.entries
     )
-    return replace(board, rows=tuple(rows))
+    return replace(board, entries=tuple(entries))
 
 
 def every_board(
@@ -145,7 +131,7 @@ def every_board(
     Args:
         store: the store from which replicates and statistics are read.
         runs: all or some rows of :meth:`Store.run_rows`.
-        published: rows of :meth:`Store.published_rows`.
+        published: rows of :meth:`Store.published`.
         with_runs: leave out boards that have published results only.
         each_seed: see :class:`Board`.
         sent: see :func:`load_board`.
@@ -190,7 +176,7 @@ def build_board(
     Args:
         view: subject of the board.
         runs: rows of :meth:`Store.run_rows`.
-        published: rows of :meth:`Store.published_rows`.
+        published: rows of :meth:`Store.published`.
         targets: rows of :meth:`Store.target_rows`.
         replicates: replicates of :func:`ranked_runs`, for rank intervals and ties.
         each_seed: see :class:`Board`.
@@ -211,8 +197,8 @@ def build_board(
     return Board(
         view=view,
         each_seed=each_seed,
-        rows=together(run_rows, others if joined else ()),
-        reference_rows=together((), () if joined else others),
+        entries=together(run_rows, others if joined else ()),
+        reference=together((), () if joined else others),
         ranking=shown,
         others=other_labels(shown, rankings_of_view, view.task.name, read_statistics) if shown else (),
         elsewhere=under_other_names(runs, shown, view.data_name) if shown else {},

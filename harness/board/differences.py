@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from harness.board.entries import MARKS, View, published_entries
-from harness.board.rankings import beside_published, comparable, rankings, why_apart
+from harness.board.rankings import beside_published, comparable, rankings_in, why_apart
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.compare import Comparison
 from harness.metrics.titles import score_title
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, differing_settings
 from harness.reference.papers import table_rows
-from harness.store.store import TableRows, rows_of
+from harness.store.store import TableRows
 from harness.system.counts import with_seed
 from harness.tables.table import short_text
 from harness.tasks import TASKS, Task
@@ -263,7 +263,7 @@ def _objection(a: Side, b: Side) -> str:
 def _objection_to_labels(side: Side, runs: pd.DataFrame) -> str:
     """Return the reason to doubt that a run is on the labels of published numbers; empty without a reason."""
     task, split, on = _about(side)
-    rankings_of_data = [] if isinstance(side, Printed) else rankings(rows_of(runs), task, split, on)
+    rankings_of_data = [] if isinstance(side, Printed) else rankings_in(runs, task, split, on)
     joined = beside_published(rankings_of_data)
     if not rankings_of_data or (joined is not None and side.key in joined.run_ids):
         return ""

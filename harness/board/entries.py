@@ -312,9 +312,12 @@ def _why_unranked(row: Mapping[str, Any], view: View) -> str | None:
     return "not scored" if row["value"] is None else None
 
 
-def unit_of(rows: Iterable[Entry | Mapping[str, Any]]) -> Literal["person", "video"]:
-    """Return the bootstrap's unit of entries, or of rows of runs."""
-    persons = (row.persons if isinstance(row, Entry) else row.get("persons") for row in rows)
+def unit_of(persons: Iterable[int | None]) -> Literal["person", "video"]:
+    """Return the bootstrap's unit of entries, or of runs.
+
+    Args:
+        persons: number of persons of each; ``None`` where videos are resampled.
+    """
     return "person" if any(number is not None for number in persons) else "video"
 
 
@@ -383,10 +386,7 @@ def _text_of(entry: Entry) -> str:
 
 def labels(entries: Entries) -> list[str]:
     """Return a unique label per run: its name, with seed or number of seeds, and part of its id if necessary."""
-    titles = [
-        f"{entry.name}, {entry.seeds} seeds" if (entry.seeds or 1) > 1 else with_seed(entry.name, entry.seed)
-        for entry in entries
-    ]
+    titles = [with_seed(entry.name, entry.seed, entry.seeds or 1) for entry in entries]
     return distinct(titles, [entry.key for entry in entries])
 
 

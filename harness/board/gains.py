@@ -10,9 +10,8 @@ import pandas as pd
 
 from harness.board.ingredients import Gain, Step, System, gains, one_step_pairs, run_system, waterfall
 from harness.board.papers import Beside, Interval, Ours, PaperTable, ReadReplicates, newest_setups, summaries
-from harness.board.rankings import Ranking, named, rankings, rankings_with
+from harness.board.rankings import Ranking, named, rankings_in, rankings_with
 from harness.metrics.interval import percentile_interval
-from harness.store.store import rows_of
 
 OWN = "own:"
 """Prefix of a task's name, in place of a paper's table, for our own solutions of that task."""
@@ -87,11 +86,7 @@ def data_of_own(runs: pd.DataFrame, task: str) -> list[str]:
 def rankings_of_own(runs: pd.DataFrame, task: str, data_name: str) -> list[Ranking]:
     """Return the rankings of our runs on a data set, that of the newest run first."""
     scored_runs = own_runs(runs, task)
-    return (
-        rankings_with(scored_runs["run_id"], rankings(rows_of(runs), task, "val", data_name))
-        if len(scored_runs)
-        else []
-    )
+    return rankings_with(scored_runs["run_id"], rankings_in(runs, task, "val", data_name)) if len(scored_runs) else []
 
 
 def gains_of_task(

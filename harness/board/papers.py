@@ -17,7 +17,7 @@ from harness.board.rankings import (
     Ranking,
     beside_published,
     named,
-    rankings,
+    rankings_in,
     rankings_with,
     why_apart,
 )
@@ -26,7 +26,7 @@ from harness.board.waiting import needs_in_words
 from harness.datasets.identity import PUBLISHED_ON
 from harness.plugins.registry import solution_entries
 from harness.reference.papers import PaperRow, TableRow, table_rows
-from harness.store.store import Replicates, TableRows, rows_of
+from harness.store.store import Replicates, TableRows
 from harness.tasks import OTHER_TASKS, TASKS
 
 PAPERS = {"abaw10": "ABAW-10 paper", "abaw8": "ABAW-8 paper"}
@@ -222,7 +222,7 @@ def data_of_table(table: PaperTable, runs: pd.DataFrame) -> list[str]:
 def rankings_of_table(table: PaperTable, runs: pd.DataFrame, data_name: str) -> list[Ranking]:
     """Return the rankings on a data set with any run of the table's solutions, the newest run's first."""
     table_runs = runs_of(table, runs)
-    return rankings_with(table_runs["run_id"], rankings(rows_of(runs), table.task, table.split, data_name))
+    return rankings_with(table_runs["run_id"], rankings_in(runs, table.task, table.split, data_name))
 
 
 def runs_of(table: PaperTable, runs: pd.DataFrame) -> pd.DataFrame:
@@ -284,7 +284,7 @@ def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ran
     """Return the reason why ours, on data of the official name, is not compared with the paper's; empty without one."""
     if shown is None or data_name != table.on:
         return ""
-    rankings_of_data = rankings(rows_of(runs), table.task, table.split, data_name)
+    rankings_of_data = rankings_in(runs, table.task, table.split, data_name)
     joined = beside_published(rankings_of_data)
     return "" if joined is not None and joined.labels == shown.labels else why_apart(rankings_of_data, data_name)
 
@@ -348,6 +348,6 @@ def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, replicates: R
         fingerprint=str(runs["data_fingerprint"].iloc[0]),
         targets=of_target,
         replicates=over_seeds.replicates,
-        unit=unit_of(rows_of(runs)),
+        unit=unit_of(runs["persons"].dropna()),
         metric=TASKS[str(runs["task"].iloc[0])].metric,
     )

@@ -163,7 +163,16 @@ def load_plan(
         *makers.missing_roots(),
     ]
     return Plan(
-        view, rankings[0], number, slots, left, submissions, outlook, unit_of(entries), tuple(notes), len(before)
+        view,
+        rankings[0],
+        number,
+        slots,
+        left,
+        submissions,
+        outlook,
+        unit_of(entry.persons for entry in entries),
+        tuple(notes),
+        len(before),
     )
 
 

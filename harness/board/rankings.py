@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 Statistics = Mapping[str, Sequence[float]]
 """Statistics of a run by video."""
 
-_OF_A_BOARD = ("task", "split", "data_name")
 _OF_LABELS = ("data_fingerprint", "videos", "metric_version")
+_READ = ("run_id", "task", "split", "data_name", "created", "value", "frames", "labelled_frames", *_OF_LABELS)
+"""Columns of a run that this module reads."""
 _DIGITS, _NAMED, _LONGEST = 8, 3, 40
 _HASH = re.compile(r"[0-9a-f]{8,}")
 
@@ -116,6 +117,18 @@ def rankings(runs: TableRows, task: str, split: str, data_name: str) -> list[Ran
     return [_told_apart(ranking, rankings_of_board) for ranking in rankings_of_board]
 
 
+def rankings_in(runs: pd.DataFrame, task: str, split: str, data_name: str) -> list[Ranking]:
+    """Return :func:`rankings` of a data frame.
+
+    Args:
+        runs: rows of :meth:`harness.store.store.Store.runs`.
+        task: short name of the task.
+        split: name of the split.
+        data_name: name of the data set.
+    """
+    return rankings(rows_of(runs, _READ), task, split, data_name)
+
+
 def rankings_with(run_ids: Collection[str], rankings_of_board: Sequence[Ranking]) -> list[Ranking]:
     """Return the rankings that hold any of these runs, in the same order.
 
@@ -198,7 +211,7 @@ def comparable(runs: pd.DataFrame, run_id: str) -> npt.NDArray[np.bool_]:
         runs: rows of :meth:`harness.store.store.Store.runs`.
         run_id: id of the run.
     """
-    return np.array(same_labels(rows_of(runs), run_id), bool)
+    return np.array(same_labels(rows_of(runs, _READ), run_id), bool)
 
 
 def under_other_names(runs: TableRows, ranking: Ranking, data_name: str) -> dict[str, int]:

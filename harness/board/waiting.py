@@ -22,7 +22,7 @@ class Attempts:
     """Runs that did not finish.
 
     Attributes:
-        current: rows of :meth:`harness.store.store.Store.failure_rows` that are still so, newest first. Those that lack
+        current: rows of :meth:`harness.store.store.Store.failures` that are still so, newest first. Those that lack
             weights, features or packages also have ``needs`` (``needs weights``), ``missing`` (the same with names) and
             ``command`` (one that brings what is missing). Rows whose weights have arrived are left out: the same
             command runs now.
@@ -53,7 +53,7 @@ def needs_in_words(row: Mapping[str, Any]) -> str:
     """Return what a run that did not finish lacked, by name where that is known; empty where it failed.
 
     Args:
-        row: of :attr:`Attempts.current`, or of :meth:`harness.store.store.Store.failure_rows`.
+        row: of :attr:`Attempts.current`, or of :meth:`harness.store.store.Store.failures`.
     """
     if row["kind"] not in NEEDS:
         return ""
@@ -77,7 +77,7 @@ def attempts(failures: TableRows, settings: Settings) -> Attempts:
     """Sort runs that did not finish by what they need now.
 
     Args:
-        failures: of :meth:`harness.store.store.Store.failure_rows`.
+        failures: of :meth:`harness.store.store.Store.failures`.
         settings: where weights and features lie.
     """
     return sorted_attempts(failures, lambda name: needs_of_solution(name, settings))
@@ -87,7 +87,7 @@ def sorted_attempts(failures: TableRows, needs: Callable[[str], Sequence[Need] |
     """Sort as :func:`attempts` does.
 
     Args:
-        failures: of :meth:`harness.store.store.Store.failure_rows`.
+        failures: of :meth:`harness.store.store.Store.failures`.
         needs: of a solution by its name; ``None`` for one that nobody knows, whose rows stay failed.
     """
     lacking = dict.fromkeys(str(row["name"]) for row in failures if row["kind"] in NEEDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shlex
 from collections.abc import Sequence
@@ -265,11 +266,14 @@ def score(
         raise click.UsageError("--data goes with --variants.")
     path = official_path(path, split=split or "val")
     finished = None
-    if record:
-        from harness.runs.file_facts import finding_facts
+    with contextlib.ExitStack() as stack:
+        facts = None
+        if record:
+            from harness.runs.file_facts import finding_facts
 
-        with finding_facts(path) as facts:
-            scored = score_submission(path, place, task=task, template=template)
+            facts = stack.enter_context(finding_facts(path))
+        scored = score_submission(path, place, task=task, template=template)
+        if record:
             from harness.runs.external import record_scored  # with the store, whose memory the parsing can use first
             from harness.settings import load_settings
 
@@ -277,8 +281,6 @@ def score(
             finished = record_scored(
                 scored, path, scored.labels, settings, name=name, split=split, note=note, facts=facts
             )
-    else:
-        scored = score_submission(path, place, task=task, template=template)
     card = scored.card
     others: Sequence[Variant] = ()
     if with_variants:

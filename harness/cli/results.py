@@ -60,13 +60,13 @@ def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, stor
         listed = _of_task(every if hidden else [row for row in every if not row["hidden"]], task_name)
         unrecorded = _tell_of_unrecorded(results, settings.out, known)
         options: dict[str, Any] = {"with_runs": True, "each_seed": each_seed, "sent": Ledger(settings.out).read()}
-        boards = every_board(held, listed, held.published_rows(), **options) if listed else ()
+        boards = every_board(held, listed, held.published(), **options) if listed else ()
         if form == "json":
             print_json(_content_of(list(boards), listed))
         elif listed:
             print_tables([table for board in boards for table in tables_of(board, named=True)], form)
             if form == "text":
-                _tell_of_attempts(attempts(_of_task(held.failure_rows(), task_name), settings))
+                _tell_of_attempts(attempts(_of_task(held.failures(), task_name), settings))
         elif not unrecorded:
             do = "Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)"
             click.echo(f"{results.place}: no runs yet. {do}")
@@ -99,14 +99,14 @@ def _content_of(boards: Sequence[Board], runs: TableRows) -> list[dict[str, Any]
     by_id = {row["run_id"]: row for row in listed}
     content, shown = [], set()
     for board in boards:
-        apart = board.reference_rows if board.view.verified else ()  # as the other forms have it
+        apart = board.reference if board.view.verified else ()  # as the other forms have it
         place: dict[str, str | None] = {
             "task": board.view.task.name,
             "split": board.view.split,
             "data_name": board.view.data_name,
         }
         place["labels"] = board.ranking.labels if board.ranking else None
-        for entry in (*board.rows, *apart):
+        for entry in (*board.entries, *apart):
             row = _plain({name: getattr(entry, name) for name in COLUMNS})
             names = {"value": entry.score, "short_id": short_id(entry.run_id) if entry.run_id else None}
             content.append({**by_id.get(entry.run_id, {}), **row, **names, **place})

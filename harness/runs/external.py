@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
@@ -88,11 +89,8 @@ def record_scored(
     root = _root(labels, task)
     data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
     fingerprint = data.fingerprint(split)
-    if facts is None:
-        with finding_facts(path) as facts:
-            known = facts()
-    else:
-        known = facts()
+    with contextlib.ExitStack() as stack:
+        known = (facts or stack.enter_context(finding_facts(path)))()
     identity = digest_of({"files": known.hashes, "data": fingerprint, "name": name, "split": split})
     run_id = f"{slug(name)}-{split}-{identity[:8]}"
     folder = settings.out / task.name / run_id

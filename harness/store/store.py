@@ -7,7 +7,7 @@ import copy
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -45,7 +45,6 @@ Replicates = dict[str, npt.NDArray[np.floating[Any]]]
 TableRows = Sequence[Mapping[str, Any]]
 """Rows of a query by column; an empty cell is ``None``."""
 
-_FAILURES = "SELECT * FROM failures ORDER BY created DESC, failure_id"
 _TARGETS = f"""
     SELECT run_id, metric, target, value FROM scores WHERE estimate = {quoted(HEADLINE)} AND target <> 'all'
     ORDER BY run_id
@@ -246,18 +245,9 @@ class Store:
         """Return the rows of :meth:`runs`."""
         return self.rows(_EVERY_RUN if hidden else _SHOWN_RUNS)
 
-    def failure_rows(self) -> TableRows:
-        """Return the rows of :meth:`failures`."""
-        return self.rows(_FAILURES)
-
     def target_rows(self) -> TableRows:
         """Return the rows of :meth:`targets`."""
         return self.rows(_TARGETS)
-
-    def published_rows(self) -> TableRows:
-        """Return the rows of :meth:`published`."""
-        stored = self.rows("SELECT * FROM published")
-        return stored or tuple(dict(zip(COLUMNS["published"], row, strict=True)) for row in _published_rows())
 
     def runs(self, *, hidden: bool = False) -> pd.DataFrame:
         """Return every run, newest first, with its scores by the official metric.
@@ -311,22 +301,17 @@ class Store:
         rows = self.query(sql, [run_id, estimate])
         return {} if rows.empty else dict(zip(rows["video"], map(list, rows["statistics"]), strict=True))
 
-    def failures(self) -> pd.DataFrame:
+    def failures(self) -> TableRows:
         """Return the failed runs, newest first; see :class:`harness.records.failure.Failure`."""
-        return self.query(_FAILURES)
+        return self.rows("SELECT * FROM failures ORDER BY created DESC, failure_id")
 
     def sweep(self, run_id: str) -> pd.DataFrame:
         """Return the points of a run's curves, see :class:`harness.records.curves.SweepPoint`."""
         return self.query("SELECT * EXCLUDE (run_id) FROM sweep_points WHERE run_id = ? ORDER BY axis, value", [run_id])
 
-    def published(self) -> pd.DataFrame:
+    def published(self) -> TableRows:
         """Return the published results; those of the package while there is no store."""
-        import pandas as pd
-
-        results = self.query("SELECT * FROM published")
-        if results.empty:
-            results = pd.DataFrame(_published_rows(), columns=list(COLUMNS["published"]))
-        return results
+        return self.rows("SELECT * FROM published") or packaged_results()
 
     def runs_with_file(self, sha256: str) -> list[str]:
         """Return ids of the runs that wrote a file with this hash, newest first."""
@@ -393,9 +378,19 @@ class Store:
             yield db if version else None
 
 
-def rows_of(frame: pd.DataFrame) -> TableRows:
-    """Return the rows of a data frame of :class:`Store`, as its methods for rows return them."""
-    columns = {str(name): frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame}
+def rows_of(frame: pd.DataFrame, names: Sequence[str] | None = None) -> TableRows:
+    """Return the rows of a data frame of :class:`Store`, as its methods for rows return them.
+
+    Args:
+        frame: the data frame.
+        names: names of the columns to return; by default all.
+    """
+    if frame.empty:
+        return ()
+    columns = {
+        str(name): frame[name].astype(object).where(frame[name].notna(), None).tolist()
+        for name in (frame if names is None else names)
+    }
     return tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
 
@@ -427,9 +422,8 @@ def prepare(db: Connection, path: Path) -> None:
     migrate(db, path)
     columns = ", ".join(COLUMNS["published"])
     known = db.execute(f"SELECT {columns} FROM published").fetchall()  # noqa: S608 - our own names
-    if known != _published_rows():
-        rows = [dict(zip(COLUMNS["published"], row, strict=True)) for row in _published_rows()]
-        db.execute(transaction(["DELETE FROM published", *insertion("published", rows)]))
+    if known != [tuple(row.values()) for row in packaged_results()]:
+        db.execute(transaction(["DELETE FROM published", *insertion("published", packaged_results())]))
 
 
 def _failure_of(run: Row) -> str:
@@ -438,8 +432,9 @@ def _failure_of(run: Row) -> str:
 
 
 @functools.cache
-def _published_rows() -> list[tuple[Any, ...]]:
-    return [astuple(result) for result in published_results()]
+def packaged_results() -> tuple[Row, ...]:
+    """Return the published results of this package, as :meth:`Store.published` does where there is no store."""
+    return tuple(asdict(result) for result in published_results())
 
 
 def stored_record(store: Store, run_id: str) -> tuple[RunRecord, Path] | None:

@@ -31,12 +31,19 @@ def verb_for(number: int, verb: str) -> str:
     return _OF_ONE.get(verb, f"{verb}s") if number == 1 else verb
 
 
-def with_seed(text: str, seed: int | None) -> str:
+def with_seed(text: str, seed: int | None, seeds: int = 1) -> str:
     """Return a text with the seed behind it, such as ``expr/tiny-mlp, seed 3``; the text alone without a seed.
 
-    >>> with_seed("expr/tiny-mlp", 3), with_seed("expr/blend", None)
-    ('expr/tiny-mlp, seed 3', 'expr/blend')
+    Args:
+        text: name of a solution, for one.
+        seed: the seed.
+        seeds: number of seeds, which is named in place of the seed if there are several.
+
+    >>> with_seed("expr/tiny-mlp", 3), with_seed("expr/blend", None), with_seed("expr/tiny-mlp", 0, 5)
+    ('expr/tiny-mlp, seed 3', 'expr/blend', 'expr/tiny-mlp, 5 seeds')
     """
+    if seeds > 1:
+        return f"{text}, {seeds} seeds"
     return text if seed is None else f"{text}, seed {seed}"
 
 

@@ -31,7 +31,6 @@ _QUESTIONS = (
     ("config", "--default", "", "--get", "remote.origin.url"),
 )
 _PATIENCE = 10.0  # seconds for git's answers
-_BLOCK = 1 << 20  # bytes hashed at once; other threads run meanwhile
 
 
 def sha256_of(path: Path) -> str:
@@ -40,11 +39,8 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: the file is unreadable, or is a pipe or a device.
     """
-    digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK))
     with open_file(path) as stream:
-        while n := stream.readinto(block):
-            digest.update(block[:n])
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def git_blob_of(path: Path) -> str:
@@ -98,11 +94,10 @@ def provenance(
         precision: precision of networks; ``""`` without networks.
         git: function that returns the state of the checkout, from :func:`asking_git`; by default git is asked now.
     """
-    if git is None:
-        with asking_git() as git:
-            git()
+    with contextlib.ExitStack() as stack:
+        state = (git or stack.enter_context(asking_git()))()
     return {
-        "git": git(),
+        "git": state,
         "packages": dict(_versions()),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

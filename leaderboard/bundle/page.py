@@ -86,9 +86,10 @@ def bundle(store: Store, moment: datetime.datetime) -> str:
     Raises:
         StoreError: the store can't be read.
     """
-    runs, published = store.run_rows(), store.published_rows()
+    runs, published = store.run_rows(), store.published()
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     sections = [_section(board, runs) for board in every_board(store, runs, published)]
+    by_person = {_BY_PERSON: words.INTERVAL_BY_PERSON} if unit_of(row["persons"] for row in runs) == "person" else {}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
@@ -102,7 +103,7 @@ def bundle(store: Store, moment: datetime.datetime) -> str:
         n_runs=len(runs),
         newest=f"{max(row['created'] for row in runs):%Y-%m-%d %H:%M}" if runs else "",
         sections=sorted(sections, key=lambda section: section["n_runs"] == 0),
-        words=_GLOSSARY | ({_BY_PERSON: words.INTERVAL_BY_PERSON} if unit_of(runs) == "person" else {}),
+        words=_GLOSSARY | by_person,
         dagger=TIED,
         words_apart=words.APART,
         version=__version__,
@@ -144,11 +145,11 @@ def _section(board: Board, runs: TableRows) -> dict[str, Any]:
         "data_name": view.data_name,
         "published_on": view.published_on,
         "drawn": view.drawn,
-        "leader": leader(board.rows),
+        "leader": leader(board.entries),
         "n_runs": len(own_runs),
-        "published_tuned": words.PUBLISHED_TUNED if 0 < len(board.runs) < len(board.rows) and on_val else "",
-        "board": _shown(board_table(board.rows, view), view) if board.rows else None,
-        "reference": _shown(board_table(board.reference_rows, view), view) if board.reference_rows else None,
+        "published_tuned": words.PUBLISHED_TUNED if 0 < len(board.runs) < len(board.entries) and on_val else "",
+        "board": _shown(board_table(board.entries, view), view) if board.entries else None,
+        "reference": _shown(board_table(board.reference, view), view) if board.reference else None,
     }
 
 

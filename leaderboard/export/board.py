@@ -61,7 +61,7 @@ def board(
     from harness.board.tables.board import board_table
 
     whole = _board(load_settings(out=out, store=store), task, split, data_set, labels, each_seed=each_seed)
-    entries = whole.reference_rows if reference else whole.rows
+    entries = whole.reference if reference else whole.entries
     shown = filtered(entries, _filters(entries, **filters))
     notes = whole.notes if not reference else (whole.apart,) if whole.apart else ()
     for note in notes:
@@ -87,7 +87,7 @@ def _board(
 
     store = open_store(settings)
     with store.at_once() as held:
-        runs, published = held.run_rows(), held.published_rows()
+        runs, published = held.run_rows(), held.published()
     tasks = tasks_with_entries(runs, published)
     chosen_task = TASKS[one_of("task", task, tasks)]
     chosen = one_of("split of this task", split, splits_with_entries(runs, published, chosen_task))

@@ -70,7 +70,7 @@ def _of_paper(
     data_name = one_of("data set of this table's runs", data_set, names) if names or data_set else ""
     chosen = _labels(rankings_of_table(table, runs, data_name), labels)
     with store.at_once() as held:
-        current = attempts(held.failure_rows(), settings).current
+        current = attempts(held.failures(), settings).current
         rows = beside(table, runs, held.targets(), data_name, held.replicates, current, labels=chosen)
     if not ingredients:
         return paper_table(table, rows, data_name)

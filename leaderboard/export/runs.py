@@ -108,7 +108,7 @@ def _side(store: Store, key: str, out: Path) -> Side:
     from harness.store.run_names import named_run
     from harness.store.store import stored_record
 
-    if (printed := printed_side(store.published_rows(), key)) is not None:
+    if (printed := printed_side(store.published(), key)) is not None:
         return printed
     try:
         stored = stored_record(store, named_run(store, key, out).run_id)

@@ -57,8 +57,8 @@ def board() -> None:
     store_notice(contents, published=True)
     data_notice(view)
     whole = _with_test_files(contents, _read_board(contents, view, each_seed))
-    filters, layout = choose_filters(contents, whole.rows, whole.reference_rows)
-    shown, reference = filtered(whole.rows, filters), filtered(whole.reference_rows, filters)
+    filters, layout = choose_filters(contents, whole.entries, whole.reference)
+    shown, reference = filtered(whole.entries, filters), filtered(whole.reference, filters)
     _say_what_is_shown(whole, shown)
     if shown:
         _show_actions([*_chosen(shown), *_chosen(reference)], shown, whole)
@@ -115,7 +115,7 @@ def _with_test_files(contents: Contents, whole: Board) -> Board:
 
 
 def _say_what_is_shown(whole: Board, shown: Entries) -> None:
-    entries, view = whole.rows, whole.view
+    entries, view = whole.entries, whole.view
     if not entries:
         st.info("Nothing here yet for this task, split and data set.")
         return
@@ -260,7 +260,7 @@ def _show_table(shown: Entries, beside: Entries, view: View, name: str, columns:
         columns: keys to show beside rank, name and score; empty for all.
     """
     table = with_names(board_table(shown, view), shown)
-    frame = grid.board_frame(table, shown, columns)
+    frame, unit = grid.board_frame(table, shown, columns), unit_of(entry.persons for entry in shown)
     keys, others = ([entry.key for entry in entries] for entries in (shown, beside))
     # the key depends on the rows: in a table with other rows the selection must not move to another run
     widget = f"{name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:12]}"
@@ -282,7 +282,7 @@ def _show_table(shown: Entries, beside: Entries, view: View, name: str, columns:
         frame,
         hide_index=True,
         height=grid.height(len(frame)),
-        column_config=grid.board_columns(table, frame, view.task, view.split, unit_of(shown)),
+        column_config=grid.board_columns(table, frame, view.task, view.split, unit),
         key=widget,
         on_select=select,
         selection_mode=["multi-row", "single-cell"],

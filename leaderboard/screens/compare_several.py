@@ -110,7 +110,7 @@ def _compared(
 
 def _title(contents: Contents, run_id: str, seeds: Sequence[str]) -> str:
     row = next(row for row in contents.rows if row["run_id"] == run_id)
-    return f"{row['name']}, {len(seeds)} seeds" if len(seeds) > 1 else with_seed(row["name"], row["seed"])
+    return with_seed(row["name"], row["seed"], len(seeds))
 
 
 def _show(several: SeveralComparisons, base: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +21,10 @@ from harness.board.slots import promised_by
 from harness.board.waiting import Attempts, attempts
 from harness.errors import AbawError, StoreBusyError, StoreError
 from harness.records.run import RunRecord
-from harness.reference.published import published_results
 from harness.settings import load_settings
 from harness.slots import Ledger, Sent
 from harness.store.address import StoreAddress, store_place
-from harness.store.store import Replicates, Store, TableRows, rows_of, stored_record
+from harness.store.store import Replicates, Store, TableRows, packaged_results, rows_of, stored_record
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0
@@ -43,9 +41,11 @@ class Contents:
         place: file of the store, or address of its server.
         exists: True if there is a store.
         runs: rows of :meth:`Store.runs`; empty without a store.
-        published: rows of :meth:`Store.published_rows`; those of this package if the store is unreadable.
-        failures: rows of :meth:`Store.failure_rows`.
-        hidden: rows of the hidden runs, which :attr:`runs` lacks.
+        rows: the same as :meth:`Store.run_rows` has them.
+        published: rows of :meth:`Store.published`; those of this package if the store is unreadable.
+        failures: rows of :meth:`Store.failures`.
+        hidden: rows of the hidden runs, which :attr:`runs` and :attr:`rows` lack.
+        every_row: rows of all runs as :meth:`Store.run_rows` has them, with the hidden ones.
         version: version of the store, which changes with its contents; part of the key of each cache.
         trouble: error that kept the store from being read; ``None`` after a successful read.
         remembered: True if the rows are those of an earlier, successful read.
@@ -57,7 +57,9 @@ class Contents:
     runs: pd.DataFrame
     published: TableRows
     failures: TableRows = ()
+    rows: TableRows = ()
     hidden: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    every_row: TableRows = ()
     version: tuple[int, int] = (0, 0)
     trouble: AbawError | None = None
     remembered: bool = False
@@ -69,12 +71,7 @@ class Contents:
             return self
         every = pd.concat([self.runs, self.hidden]) if len(self.runs) else self.hidden
         every = every.sort_values(["created", "run_id"], ascending=[False, True], ignore_index=True)
-        return dataclasses.replace(self, runs=every, hidden=self.hidden.iloc[:0])
-
-    @functools.cached_property
-    def rows(self) -> TableRows:
-        """The rows of :attr:`runs` as :meth:`Store.run_rows` has them."""
-        return rows_of(self.runs)
+        return dataclasses.replace(self, runs=every, rows=self.every_row, hidden=self.hidden.iloc[:0])
 
     @property
     def older(self) -> bool:
@@ -90,7 +87,7 @@ def read_store() -> Contents:
         return _only_published(Path(), exists=False, trouble=error)
     try:
         version = Store(place, patience=PATIENCE).version()
-        every, published, failures, read_at = _read(str(place), version)
+        every, rows, published, failures, read_at = _read(str(place), version)
     except FileNotFoundError:
         return _only_published(place, exists=False)
     except StoreBusyError as error:
@@ -105,7 +102,8 @@ def read_store() -> Contents:
         return _only_published(place, exists=True, trouble=trouble)
     is_hidden = every["hidden"].astype(bool) if len(every) else pd.Series(dtype=bool)
     runs, hidden = (every[~is_hidden], every[is_hidden]) if is_hidden.any() else (every, every.iloc[:0])
-    contents = Contents(place, True, runs, published, failures, hidden, version, read_at=read_at)
+    shown = [row for row in rows if not row["hidden"]]
+    contents = Contents(place, True, runs, published, failures, shown, hidden, rows, version, read_at=read_at)
     _keep(_key("contents", place), contents)
     return contents
 
@@ -242,10 +240,13 @@ def _keep(key: str, value: object) -> None:
 
 # the arguments are the cache's key: the store and its version
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
-def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, TableRows, TableRows, datetime.datetime]:
+def _read(
+    place: str, version: tuple[int, int]
+) -> tuple[pd.DataFrame, TableRows, TableRows, TableRows, datetime.datetime]:
     with store_at(place).at_once() as store:
         now = datetime.datetime.now(datetime.UTC)
-        return store.runs(hidden=True), store.published_rows(), store.failure_rows(), now
+        every = store.runs(hidden=True)
+        return every, rows_of(every), store.published(), store.failures(), now
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -274,5 +275,4 @@ def store_at(place: str) -> Store:
 
 
 def _only_published(place: Path | StoreAddress, *, exists: bool, trouble: AbawError | None = None) -> Contents:
-    published = [dataclasses.asdict(result) for result in published_results()]
-    return Contents(place, exists, pd.DataFrame(), published, trouble=trouble)
+    return Contents(place, exists, pd.DataFrame(), packaged_results(), trouble=trouble)

@@ -14,7 +14,6 @@ from harness.board.seeds import mean_over_seeds
 from harness.board.tables.run import choice_table, settings_table
 from harness.errors import StoreError
 from harness.records.run import UNKNOWN, RunRecord, frames_without
-from harness.store.store import rows_of
 from harness.system.counts import counted
 from leaderboard import words
 from leaderboard.screens import grid
@@ -131,7 +130,7 @@ def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:
     except StoreError:
         replicates = []  # the mean is then shown without an interval
     stats = mean_over_seeds(list(values), replicates)
-    unit = unit_of(rows_of(same))
+    unit = unit_of(same["persons"].dropna())
     interval = "" if stats.low is None else f" with 95 % by {unit} from {stats.low:.3f} to {stats.high:.3f}"
     return f"Mean {stats.mean:.3f}{interval}, ± {stats.sd:.3f}"
 

@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from harness.board.board import load_board
 from harness.board.differences import score_rows
-from harness.board.entries import View
+from harness.board.entries import View, frame_of
 from harness.board.run import target_rows, video_rows
 from harness.board.seeds import summarise
 from harness.board.tables.run import run_tables
@@ -177,7 +177,7 @@ def test_board_and_comparison_have_the_interval_of_the_record(run, tmp_path, tas
     store = Store(settings_in(tmp_path).store)
     board = load_board(store, View(task, "val", first.record.data["name"]), each_seed=True)
     assert len(board.entries) == 3
-    by_run = board.entries.set_index("run_id")
+    by_run = frame_of(board.entries).set_index("run_id")
     for finished in (first, second, other_seed):
         head, entry = finished.record.score(), by_run.loc[finished.record.run_id]
         assert (entry["score"], entry["low"], entry["high"]) == (head["value"], head["low"], head["high"])
@@ -190,7 +190,7 @@ def test_board_and_comparison_have_the_interval_of_the_record(run, tmp_path, tas
     assert found.p_value == pytest.approx(below["p_value"], abs=2e-3)
     assert (found.unit, found.n_units) == (("video", 35) if task is EMI else ("person", 7))
     assert len(score_rows(found)) == len(found.differences)
-    mean = load_board(store, View(task, "val", first.record.data["name"])).entries.set_index("run_id")
+    mean = frame_of(load_board(store, View(task, "val", first.record.data["name"])).entries).set_index("run_id")
     summary = summarise([first.record, other_seed.record])
     entry = mean.loc[first.record.run_id]
     assert (entry["low"], entry["high"]) == pytest.approx((summary.low, summary.high), abs=1e-6)

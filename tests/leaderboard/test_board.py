@@ -55,12 +55,12 @@ def is_run(board: pd.DataFrame) -> pd.Series:
 
 def entries_of(store: Store, split: str) -> pd.DataFrame:
     """What a page on Aff-Wild2 lists, without the page."""
-    return frame_of(rows_of(store, split))
+    return frame_of(board_entries(store, split))
 
 
-def rows_of(store: Store, split: str) -> Entries:
+def board_entries(store: Store, split: str) -> Entries:
     """The same, as entries."""
-    return load_board(store, View(TASKS["EXPR"], split, "Aff-Wild2")).rows
+    return load_board(store, View(TASKS["EXPR"], split, "Aff-Wild2")).entries
 
 
 # --- what is listed with what
@@ -107,7 +107,7 @@ def test_validation_and_test_never_share_a_table(store: Store, run_record: RunFa
 
 
 def test_private_test_set_is_a_board_of_its_own(store: Store) -> None:
-    published = store.published_rows()
+    published = store.published()
     assert splits_with_entries((), published, AHV) == ["val", "test", "test_private"]
     assert "test_private" not in splits_with_entries((), published, EXPR)
     listed = frame_of(published_entries(published, View(AHV, "test_private", "BAH")))
@@ -132,14 +132,14 @@ def test_a_run_that_is_not_whole_is_never_ranked(store: Store, run_record: RunFa
 
 def test_ranks_stay_when_filters_narrow(store: Store, run_record: RunFactory) -> None:
     record(store, run_record("expr/best", 0.9), run_record("expr/second", 0.8))
-    assert [entry.rank for entry in filtered(rows_of(store, "val"), Filters({}, "expr/second"))] == [2]
+    assert [entry.rank for entry in filtered(board_entries(store, "val"), Filters({}, "expr/second"))] == [2]
 
 
 def test_two_runs_of_one_name_have_two_rows_in_the_chart(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(), run_record(run_id="again-12345678"), run_record(seed=1))
     for each_seed in (False, True):
         view = View(TASKS["EXPR"], "val", "Aff-Wild2")
-        assert load_board(store, view, each_seed=each_seed).entries["label"].is_unique
+        assert frame_of(load_board(store, view, each_seed=each_seed).entries)["label"].is_unique
 
 
 def test_published_violence_results_are_not_called_affwild2(store: Store, run_record: RunFactory) -> None:
@@ -157,11 +157,11 @@ def test_published_dvd_results_rank_beside_runs_on_dvd(store: Store, run_record:
 
 
 def test_every_published_entry_has_a_row_of_its_own_in_the_chart(store: Store) -> None:
-    published = store.published_rows()
+    published = store.published()
     for task in TASKS.values():
         for split in splits_with_entries((), published, task):
             for name in data_with_entries((), published, task, split):
-                entries = build_board(View(task, split, name), (), published, (), {}).entries
+                entries = frame_of(build_board(View(task, split, name), (), published, (), {}).entries)
                 assert len(entries)
                 assert entries["label"].is_unique
                 assert entries["key"].is_unique
@@ -183,7 +183,7 @@ def test_filters_narrow_runs_and_leave_published_results(store: Store, run_recor
 
 def test_evidence_narrows_published_results_and_leaves_runs(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(split="test"))
-    entries = frame_of(filtered(rows_of(store, "test"), Filters({"evidence": ["secondary"]})))
+    entries = frame_of(filtered(board_entries(store, "test"), Filters({"evidence": ["secondary"]})))
     assert set(entries.loc[entries["kind"] != RUN, "evidence"]) == {"secondary"}
     assert (entries["kind"] == RUN).any()
 

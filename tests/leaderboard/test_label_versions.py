@@ -261,7 +261,7 @@ def test_papers_export_writes_one_version(store: Store) -> None:
 def test_published_number_is_not_subtracted_from_either(store: Store) -> None:
     a, b = on_labels(A), on_labels(B)
     record(store, a, b)
-    printed = next(iter(printed_numbers(store.published_rows(), EXPR, "val").values()))
+    printed = next(iter(printed_numbers(store.published(), EXPR, "val").values()))
     for run in (a, b):
         found = beyond_runs(Ran(run, store.path.parent), printed, store.runs())
         assert APART in found.objection

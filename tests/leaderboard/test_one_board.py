@@ -53,7 +53,7 @@ def board(store: Store) -> Board:
 
 @pytest.fixture(scope="module")
 def table(board: Board) -> Table:
-    return board_table(board.rows, VIEW)
+    return board_table(board.entries, VIEW)
 
 
 def expected(table: Table, columns: tuple[Column, ...]) -> Cells:
@@ -194,7 +194,7 @@ def test_board_has_what_readers_must_tell_apart(table: Table, board: Board) -> N
 def test_board_has_same_cells_in_every_form(form: str, store: Store, board: Board, table: Table) -> None:
     columns = table.read
     if form == "page":
-        frame = board_frame(table, board.rows)
+        frame = board_frame(table, board.entries)
         columns = tuple(c for c in table.read if c.key in frame and c.key != "kind")
         values = [[text_of(None if frame[c.key].isna()[k] else frame[c.key][k], replace(c, kind=kind_of(c)))
                    for c in columns] for k in range(len(frame))]  # fmt: skip
@@ -221,7 +221,7 @@ def test_board_has_same_cells_in_every_form(form: str, store: Store, board: Boar
     elif form == "abaw export":
         more = replace(table, columns=(*table.columns, Column("test_file", "Test file")))
         found = cells_of_markdown(call("export", "board", "--format", "md", "--store", store.path), more)
-        wanted = ["none" if kind == RUN else "" for kind in (entry.kind for entry in board.rows)]
+        wanted = ["none" if kind == RUN else "" for kind in (entry.kind for entry in board.entries)]
         assert [row.pop("test_file") for row in found] == wanted
     else:
         found = READERS[form](FORMS[form][0](table), table)

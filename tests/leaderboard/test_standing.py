@@ -94,7 +94,7 @@ def test_p_values_are_those_of_the_comparison(store: Store, four: list[RunRecord
 
 def test_published_results_take_no_place_and_have_no_standing(store: Store, four: list[RunRecord]) -> None:
     record(store, *four)
-    entries = load_board(store, VIEW).entries
+    entries = frame_of(load_board(store, VIEW).entries)
     published = entries[entries["kind"] != RUN]
     assert len(published) > 5
     assert published[["rank_low", "p_value", "standing", "low"]].isna().all(axis=None)
@@ -110,7 +110,7 @@ def test_runs_without_replicates_have_ranks_alone(store: Store, four: list[RunRe
     board = load_board(store, VIEW)
     assert all(entry.rank_low is None and entry.p_value is None for entry in board.runs)
     assert board.runs[0].standing == "best"
-    assert leader(board.rows).endswith("].")
+    assert leader(board.entries).endswith("].")
 
 
 def test_runs_that_can_not_be_ranked_say_why(store: Store, four: list[RunRecord]) -> None:
@@ -140,13 +140,13 @@ def test_runs_that_can_not_be_ranked_say_why(store: Store, four: list[RunRecord]
 def test_the_leader_is_named_and_whether_it_really_leads(store: Store, skills: dict[str, float], said: str) -> None:
     record(store, *(scored_run(f"expr/{name}", skill) for name, skill in skills.items()))
     board = load_board(store, VIEW)
-    text = leader(board.rows)
+    text = leader(board.entries)
     assert text.startswith(f"Best run: {board.runs[0].label}, {board.runs[0].score:.3f} [")
     assert said in text
 
 
 def test_without_runs_nobody_leads(store: Store) -> None:
-    assert leader(load_board(store, VIEW).rows) == ""
+    assert leader(load_board(store, VIEW).entries) == ""
 
 
 # --- seeds
@@ -225,7 +225,7 @@ def test_classes_stand_in_the_tasks_order(store: Store) -> None:
 def test_runs_are_told_by_the_day_they_were_made(store: Store, four: list[RunRecord]) -> None:
     days = ("2026-11-01T23:59:59+00:00", "2026-11-02T00:00:00+00:00", "2026-11-03T08:00:00+00:00")
     record(store, *(replace(run, created=day) for run, day in zip(four, days, strict=False)))
-    entries = load_board(store, VIEW).rows
+    entries = load_board(store, VIEW).entries
 
     def names(**days: str) -> set[str]:
         shown = filtered(entries, Filters({}, **days))
@@ -239,7 +239,7 @@ def test_runs_are_told_by_the_day_they_were_made(store: Store, four: list[RunRec
 
 def test_a_team_narrows_published_results_and_leaves_runs(store: Store, four: list[RunRecord]) -> None:
     record(store, *four)
-    shown = filtered(load_board(store, VIEW).rows, Filters({"team": ["HSEmotion"]}))
+    shown = filtered(load_board(store, VIEW).entries, Filters({"team": ["HSEmotion"]}))
     assert {entry.team for entry in shown if not entry.is_run} == {"HSEmotion"}
     assert sum(entry.is_run for entry in shown) == len(four)
 
@@ -247,7 +247,7 @@ def test_a_team_narrows_published_results_and_leaves_runs(store: Store, four: li
 def test_a_search_finds_every_seed_of_a_mean(store: Store) -> None:
     runs = [scored_run("expr/a", 0.6, seed=seed, run_id=f"run-{seed}") for seed in range(2)]
     record(store, *runs)
-    assert [entry.name for entry in filtered(load_board(store, VIEW).rows, Filters({}, "run-1"))] == ["expr/a"]
+    assert [entry.name for entry in filtered(load_board(store, VIEW).entries, Filters({}, "run-1"))] == ["expr/a"]
 
 
 # --- the table to take along
@@ -255,7 +255,7 @@ def test_a_search_finds_every_seed_of_a_mean(store: Store) -> None:
 
 def test_the_table_marks_ties_and_holds_every_class(store: Store, four: list[RunRecord]) -> None:
     record(store, *four)
-    entries = load_board(store, VIEW).rows
+    entries = load_board(store, VIEW).entries
     table = board_table(entries, VIEW)
     assert [table.rows[k]["kind"] for k in table.tied] == [RUN]
     assert [(entries[k].standing or "")[:5] for k in table.tied] == ["tied,"]
@@ -268,12 +268,12 @@ def test_the_table_marks_ties_and_holds_every_class(store: Store, four: list[Run
 def test_the_table_of_seeds_gives_mean_and_spread(store: Store) -> None:
     record(store, *(scored_run("expr/a", 0.6, seed=seed, data=LAB) for seed in range(2)))
     board = load_board(store, View(EXPR, "val", "lab"))
-    table = board_table(board.rows, board.view)
+    table = board_table(board.entries, board.view)
     row, keys = table.rows[0], {column.key for column in table.columns}
     assert {"seeds", "sd", "rank_interval"} <= keys
     assert not {"edition", "evidence", "tuned"} & keys
     assert (row["seeds"], row["rank_interval"]) == (2, "1")
-    assert row["interval"] == (board.entries["low"][0], board.entries["high"][0])
+    assert row["interval"] == (board.entries[0].low, board.entries[0].high)
 
 
 @pytest.mark.process

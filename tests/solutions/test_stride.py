@@ -118,10 +118,10 @@ def test_saved_model_keeps_its_stride(run, settings):
 def test_board_shows_the_stride(run, settings, data):
     run(replace(settings, stride=1))
     view = View(EXPR, "val", data.name)
-    plain = board_table(load_board(Store(settings.store), view).rows, view)
+    plain = board_table(load_board(Store(settings.store), view).entries, view)
     assert "stride" not in [column.key for column in plain.columns]
     run(settings)
-    table = board_table(load_board(Store(settings.store), view).rows, view)
+    table = board_table(load_board(Store(settings.store), view).entries, view)
     assert sorted((row["stride"] for row in table.rows), key=bool) == [None, STRIDE]
     assert [note for note in table.notes if note.startswith("Stride: one frame of so many was encoded")]
 

@@ -35,7 +35,7 @@ def board_table(entries: Entries, view: View, notes: Sequence[str] = ()) -> Tabl
         filled.discard("kind")
     if "sd" not in filled:
         filled.discard("seeds")
-    shown = _columns(view, published=published, unit=unit_of(entries))
+    shown = _columns(view, published=published, unit=unit_of(entry.persons for entry in entries))
     columns = tuple(column for column in shown if column.key in filled)
     named = f", labels {view.labels}" if notes and view.labels else ""
     return Table(
@@ -60,14 +60,14 @@ def tables_of(board: Board, *, named: bool = False) -> list[Table]:
         for name, number in board.elsewhere.items()
     ]
     tables = []
-    if board.rows:
-        table = board_table(board.rows, view, board.notes)
-        table = with_names(table, board.rows) if named else table
+    if board.entries:
+        table = board_table(board.entries, view, board.notes)
+        table = with_names(table, board.entries) if named else table
         size = f" ({board.ranking.size})" if board.ranking else ""
-        best = [sentence] if (sentence := leader(board.rows)) else []
+        best = [sentence] if (sentence := leader(board.entries)) else []
         tables.append(replace(table, title=table.title + size, notes=(*best, *elsewhere, *table.notes)))
-    if view.verified and board.reference_rows:
-        table = board_table(board.reference_rows, view)
+    if view.verified and board.reference:
+        table = board_table(board.reference, view)
         tables.append(replace(table, title=f"{table.title}, published results", notes=(board.apart, *table.notes)))
     return tables
 
@@ -178,7 +178,11 @@ def _notes(entries: Entries, *, published: bool) -> tuple[str, ...]:
     """Return the notes that explain the table to a reader who sees it alone."""
     notes = []
     if any(entry.low is not None for entry in entries):
-        drawn = "whole videos" if unit_of(entries) == "video" else "persons, all videos of a person at once"
+        drawn = (
+            "whole videos"
+            if unit_of(entry.persons for entry in entries) == "video"
+            else "persons, all videos of a person at once"
+        )
         notes.append(f"95 %: bootstrap over {drawn}, 10,000 replicates; of several seeds, of their mean.")
     if any(entry.tuned is not None for entry in entries):
         notes.append(

@@ -595,7 +595,7 @@ def test_notes_of_failed_runs_come_along(theirs):
     assert [path.read_bytes() for path in failure_files(Path("submissions"))] == [
         path.read_bytes() for path in failure_files(theirs)
     ]
-    assert list(Store(Path("submissions/results.duckdb")).failures()["reason"]) == ["no weights"]
+    assert [row["reason"] for row in Store(Path("submissions/results.duckdb")).failures()] == ["no weights"]
 
 
 @pytest.mark.usefixtures("note")
@@ -607,7 +607,7 @@ def test_a_run_that_is_complete_here_did_not_fail(made, theirs):
         ).write(theirs if seed else Path("submissions"))
     bring(theirs)
     assert [Failure.read(path).name for path in failure_files(Path("submissions"))] == ["expr/cnn"]
-    assert list(Store(Path("submissions/results.duckdb")).failures()["name"]) == ["expr/cnn"]
+    assert [row["name"] for row in Store(Path("submissions/results.duckdb")).failures()] == ["expr/cnn"]
 
 
 @pytest.mark.parametrize(

@@ -96,12 +96,12 @@ def test_failed_run_leaves_a_note_and_success_removes_it(run, settings):
         run(answer=99)
     (note,) = failure_files(settings.out)
     assert Failure.read(note).reason == str(error.value)
-    (failed,) = Store(settings.store).failures().to_dict("records")
+    (failed,) = Store(settings.store).failures()
     assert (failed["name"], failed["kind"], failed["file"]) == (Constant.name, "SolutionError", str(note.resolve()))
     assert Store(settings.store).runs().empty
     run()
     assert failure_files(settings.out) == []
-    assert Store(settings.store).failures().empty
+    assert not Store(settings.store).failures()
 
 
 def test_library_error_is_noted_and_interrupt_is_not(run, settings, monkeypatch):
@@ -118,8 +118,8 @@ def test_library_error_is_noted_and_interrupt_is_not(run, settings, monkeypatch)
     monkeypatch.setattr(Constant, "fit", broken(RuntimeError("CUDA out of memory")))
     with pytest.raises(RuntimeError):
         run()
-    assert Store(settings.store).failures()[["kind", "reason"]].to_numpy().tolist() == [
-        ["RuntimeError", "CUDA out of memory"]
+    assert [(row["kind"], row["reason"]) for row in Store(settings.store).failures()] == [
+        ("RuntimeError", "CUDA out of memory")
     ]
 
 

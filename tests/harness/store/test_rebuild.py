@@ -114,7 +114,7 @@ def test_failure_note_is_forgotten_if_gone_and_named_if_broken(store, out):
     assert len(store.failures()) == 1
     note.unlink()
     rebuild(store, out)
-    assert store.failures().empty
+    assert not store.failures()
 
 
 def test_a_rebuild_in_place_changes_nothing(store, out, before):

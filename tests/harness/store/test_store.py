@@ -187,7 +187,7 @@ def test_published_results_exist_before_and_after_first_run(store, run_record, t
     before = store.published()
     store.record([(run_record(), tmp_path)])
     assert len(before) == len(store.published()) == len(published_results())
-    assert before.columns.tolist() == store.published().columns.tolist()
+    assert [list(row) for row in before] == [list(row) for row in store.published()]
 
 
 def test_published_results_follow_the_package(store, one_run, run_record, tmp_path):
@@ -196,7 +196,7 @@ def test_published_results_follow_the_package(store, one_run, run_record, tmp_pa
     sql(store, "INSERT INTO published SELECT * REPLACE (99 AS edition) FROM published LIMIT 1")
     store.record([(run_record(), tmp_path)])
     assert len(store.published()) == len(published_results())
-    assert 99 not in set(store.published().edition)
+    assert 99 not in {row["edition"] for row in store.published()}
 
 
 def test_migrations_are_numbered_without_a_gap():
@@ -293,7 +293,7 @@ def test_a_query_cannot_write(store, one_run):
 def test_several_reads_share_one_connection(store, run_record, tmp_path, monkeypatch):
     with store.at_once() as nothing:
         assert nothing.runs().empty
-        assert not nothing.published().empty
+        assert nothing.published()
     store.record([(run_record(), tmp_path)])
     opened, connect = [], store_module.connect
     monkeypatch.setattr(store_module, "connect", lambda *a, **k: (opened.append(a), connect(*a, **k))[1])

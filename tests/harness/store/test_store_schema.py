@@ -107,7 +107,7 @@ def test_an_old_store_reads_as_a_new_one_and_is_not_touched(old, tmp_path, run_r
     new.record([(run_record(), run_folder)])
     assert found == everything(new)
     assert old.runs().setup.isna().all(), "what it does not hold is NULL"
-    assert old.failures().empty
+    assert not old.failures()
     assert old.replicates(["landmarks-val-s0-00000000"]) == {}
     old.check()
 

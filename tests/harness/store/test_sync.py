@@ -115,7 +115,7 @@ def test_a_later_failure_replaces_the_note(store, out):
     sync(store, out)
     note(out, "2026-04-01T00:00:00+00:00")
     assert len(sync(store, out).failures) == 1
-    assert str(store.failures().created.item()) == "2026-04-01 00:00:00"
+    assert [str(row["created"]) for row in store.failures()] == ["2026-04-01 00:00:00"]
     assert sync(store, out).failures == ()
 
 

@@ -165,7 +165,7 @@ def test_through_a_server_all_is_as_in_a_file(store, run_record, tmp_path):
     assert {key: scores.tobytes() for key, scores in store.replicates(["a", "b"]).items()} == {
         key: scores.tobytes() for key, scores in file.replicates(["a", "b"]).items()
     }
-    assert store.published().equals(file.published())
+    assert store.published() == file.published()
     for record, _ in runs:
         (sha256,) = record.files.values()
         assert store.runs_with_file(sha256) == file.runs_with_file(sha256) == [record.run_id]
